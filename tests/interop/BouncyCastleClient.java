@@ -80,6 +80,15 @@ final class BouncyCastleClient {
             return groups;
         }
 
+        /** A public key of the first group only. */
+        @Override
+        @SuppressWarnings("unchecked")
+        public Vector<Integer> getEarlyKeyShareGroups() {
+            Vector<Integer> groups = new Vector<>();
+            groups.add(cell.groups[0]);
+            return groups;
+        }
+
         @Override
         public boolean shouldUseExtendedMasterSecret() {
             return cell.extendedMasterSecret;
@@ -110,7 +119,7 @@ final class BouncyCastleClient {
         @Override
         public void notifyHandshakeComplete() throws IOException {
             super.notifyHandshakeComplete();
-            BouncyCastlePeer.tellMasterSecret(context);
+            BouncyCastlePeer.tellMasterSecret(cell, context);
         }
 
         @Override
@@ -127,6 +136,11 @@ final class BouncyCastleClient {
                         return null;
                     }
                     BcTlsCrypto crypto = (BcTlsCrypto) context.getCrypto();
+                    if (cell.isTls13()) {
+                        byte[] asked = request.getCertificateRequestContext();
+                        return BouncyCastlePeer.signerOfTls13(
+                            context, crypto, cell, cell.client, asked);
+                    }
                     Vector<?> offered = request.getSupportedSignatureAlgorithms();
                     return BouncyCastlePeer.signer(context, crypto, cell, cell.client, offered);
                 }

@@ -7,10 +7,12 @@ import org.bouncycastle.crypto.params.AsymmetricKeyParameter;
 import org.bouncycastle.crypto.util.PrivateKeyFactory;
 import org.bouncycastle.jce.provider.BouncyCastleProvider;
 import org.bouncycastle.tls.Certificate;
+import org.bouncycastle.tls.CertificateEntry;
 import org.bouncycastle.tls.ProtocolVersion;
 import org.bouncycastle.tls.SecurityParameters;
 import org.bouncycastle.tls.SignatureAlgorithm;
 import org.bouncycastle.tls.SignatureAndHashAlgorithm;
+import org.bouncycastle.tls.SignatureScheme;
 import org.bouncycastle.tls.TlsContext;
 import org.bouncycastle.tls.TlsCredentialedSigner;
 import org.bouncycastle.tls.TlsUtils;
@@ -32,6 +34,7 @@ final class BouncyCastlePeer {
     }
 
     static ProtocolVersion version(Cell cell) {
+        cell.checkTls13();
         return ProtocolVersion.get(cell.version >> 8, cell.version & 0xFF);
     }
 
@@ -53,6 +56,26 @@ final class BouncyCastlePeer {
         return PrivateKeyFactory.createKey(cell.key(name));
     }
 
+    /** Of TLS 1.3, in which a certificate repeats the context of its request. */
+    static TlsCredentialedSigner signerOfTls13(
+        TlsContext context, BcTlsCrypto crypto, Cell cell, String name, byte[] request)
+        throws IOException {
+        int scheme = SignatureScheme.rsa_pss_rsae_sha256;
+        if (name.endsWith("-p256")) {
+            scheme = SignatureScheme.ecdsa_secp256r1_sha256;
+        } else if (name.endsWith("-p384")) {
+            scheme = SignatureScheme.ecdsa_secp384r1_sha384;
+        }
+        TlsCertificate certificate = crypto.createCertificate(der(cell, name));
+        CertificateEntry[] entries = {new CertificateEntry(certificate, null)};
+        return new BcDefaultTlsCredentialedSigner(
+            new TlsCryptoParameters(context),
+            crypto,
+            key(cell, name),
+            new Certificate(request, entries),
+            SignatureScheme.getSignatureAndHashAlgorithm(scheme));
+    }
+
     static TlsCredentialedSigner signer(
         TlsContext context, BcTlsCrypto crypto, Cell cell, String name, Vector<?> offered)
         throws IOException {
@@ -71,10 +94,15 @@ final class BouncyCastlePeer {
             scheme);
     }
 
-    static void tellMasterSecret(TlsContext context) {
+    static void tellMasterSecret(Cell cell, TlsContext context) {
+        HexFormat hex = HexFormat.of();
+        if (cell.isTls13()) {
+            byte[] material = context.exportKeyingMaterial("EXPERIMENTAL-interop", null, 32);
+            System.out.println("export " + hex.formatHex(material));
+            return;
+        }
         SecurityParameters parameters = context.getSecurityParametersConnection();
         byte[] secret = context.getCrypto().adoptSecret(parameters.getMasterSecret()).extract();
-        HexFormat hex = HexFormat.of();
         System.out.println(
             "secret " + hex.formatHex(parameters.getClientRandom()) + " " + hex.formatHex(secret));
     }

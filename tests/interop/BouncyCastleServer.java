@@ -16,6 +16,7 @@ import org.bouncycastle.tls.DefaultTlsServer;
 import org.bouncycastle.tls.ProtocolVersion;
 import org.bouncycastle.tls.TlsCredentialedDecryptor;
 import org.bouncycastle.tls.TlsCredentialedSigner;
+import org.bouncycastle.tls.TlsCredentials;
 import org.bouncycastle.tls.TlsFatalAlert;
 import org.bouncycastle.tls.TlsServerProtocol;
 import org.bouncycastle.tls.TlsSession;
@@ -120,6 +121,15 @@ final class BouncyCastleServer {
         }
 
         @Override
+        public TlsCredentials getCredentials() throws IOException {
+            if (cell.isTls13()) {
+                return BouncyCastlePeer.signerOfTls13(
+                    context, crypto, cell, cell.server, TlsUtils.EMPTY_BYTES);
+            }
+            return super.getCredentials();
+        }
+
+        @Override
         protected TlsCredentialedDecryptor getRSAEncryptionCredentials() throws IOException {
             Certificate certificate = BouncyCastlePeer.certificate(crypto, cell, cell.server);
             return new BcDefaultTlsCredentialedDecryptor(
@@ -143,9 +153,13 @@ final class BouncyCastleServer {
         }
 
         @Override
-        public CertificateRequest getCertificateRequest() {
+        public CertificateRequest getCertificateRequest() throws IOException {
             if (cell.client == null) {
                 return null;
+            }
+            if (cell.isTls13()) {
+                Vector<?> schemes = TlsUtils.getDefaultSupportedSignatureAlgorithms(context);
+                return new CertificateRequest(TlsUtils.EMPTY_BYTES, schemes, null, null);
             }
             short[] types = {ClientCertificateType.rsa_sign, ClientCertificateType.ecdsa_sign};
             Vector<?> schemes =
@@ -170,7 +184,7 @@ final class BouncyCastleServer {
         @Override
         public void notifyHandshakeComplete() throws IOException {
             super.notifyHandshakeComplete();
-            BouncyCastlePeer.tellMasterSecret(context);
+            BouncyCastlePeer.tellMasterSecret(cell, context);
         }
     }
 }

@@ -33,6 +33,8 @@ final class Cell {
     final String client;
     final String resumption;
     final String server;
+    /** `key-update`, `early-data` or a dash. */
+    final String extra;
 
     private Cell(String directory, String[] words) {
         this.directory = directory;
@@ -54,6 +56,7 @@ final class Cell {
             };
         resumption = words[7];
         server = words[8];
+        extra = words[9];
     }
 
     /** Runs the cells of standard input. */
@@ -72,7 +75,21 @@ final class Cell {
 
     /** The number of connections to a server. */
     int connections() {
-        return resumption.equals("none") ? 1 : 2;
+        return resumption.equals("id") || resumption.equals("ticket") ? 2 : 1;
+    }
+
+    boolean isTls13() {
+        return version == 0x0304;
+    }
+
+    /** Fails for what the Java stacks do not do in TLS 1.3. */
+    void checkTls13() {
+        if (Arrays.stream(groups).anyMatch(group -> group > 0x11E0)) {
+            throw new IllegalArgumentException("no group with ML-KEM");
+        }
+        if (extra.equals("key-update")) {
+            throw new IllegalArgumentException("no KeyUpdate on request");
+        }
     }
 
     X509Certificate certificate(String name) throws Exception {

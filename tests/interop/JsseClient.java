@@ -24,7 +24,7 @@ final class JsseClient {
                 socket.setEnabledProtocols(JssePeer.protocols(cell));
                 socket.setEnabledCipherSuites(JssePeer.suites(cell));
                 socket.startHandshake();
-                JssePeer.tellMasterSecret(socket.getSession());
+                JssePeer.tellMasterSecret(cell, socket.getSession());
                 socket.getOutputStream().write(REQUEST);
                 byte[] answer = socket.getInputStream().readAllBytes();
                 System.out.println("answer " + HexFormat.of().formatHex(answer));

@@ -24,6 +24,9 @@ import javax.net.ssl.X509TrustManager;
 final class JssePeer {
     private static final Map<Integer, String> SUITES =
         Map.ofEntries(
+            Map.entry(0x1301, "TLS_AES_128_GCM_SHA256"),
+            Map.entry(0x1302, "TLS_AES_256_GCM_SHA384"),
+            Map.entry(0x1303, "TLS_CHACHA20_POLY1305_SHA256"),
             Map.entry(0x0001, "SSL_RSA_WITH_NULL_MD5"),
             Map.entry(0x0002, "SSL_RSA_WITH_NULL_SHA"),
             Map.entry(0x0004, "SSL_RSA_WITH_RC4_128_MD5"),
@@ -73,6 +76,7 @@ final class JssePeer {
 
     /** A context of its own for each cell, so that only its second connection finds a session. */
     static SSLContext context(Cell cell, String own, String expected) throws Exception {
+        cell.checkTls13();
         String tickets = Boolean.toString(cell.resumption.equals("ticket"));
         System.setProperty("jdk.tls.client.enableSessionTicketExtension", tickets);
         System.setProperty("jdk.tls.server.enableSessionTicketExtension", tickets);
@@ -95,8 +99,11 @@ final class JssePeer {
         return managers.getKeyManagers();
     }
 
-    /** Java keeps the client random to itself. */
-    static void tellMasterSecret(SSLSession session) throws Exception {
+    /** Java keeps the client random to itself, and in TLS 1.3 every secret but one. */
+    static void tellMasterSecret(Cell cell, SSLSession session) throws Exception {
+        if (cell.isTls13()) {
+            return;
+        }
         Method method = session.getClass().getDeclaredMethod("getMasterSecret");
         method.setAccessible(true);
         SecretKey secret = (SecretKey) method.invoke(session);
@@ -110,6 +117,7 @@ final class JssePeer {
                 case 0x0301 -> "TLSv1";
                 case 0x0302 -> "TLSv1.1";
                 case 0x0303 -> "TLSv1.2";
+                case 0x0304 -> "TLSv1.3";
                 default -> throw new IllegalArgumentException("version " + cell.version);
             };
         return new String[] {name};

@@ -29,7 +29,7 @@ final class JsseServer {
                 try (SSLSocket socket = (SSLSocket) listener.accept()) {
                     socket.setSoTimeout(Cell.TIMEOUT_MILLISECONDS);
                     socket.startHandshake();
-                    JssePeer.tellMasterSecret(socket.getSession());
+                    JssePeer.tellMasterSecret(cell, socket.getSession());
                     Cell.echo(socket.getInputStream(), socket.getOutputStream());
                 }
             }

@@ -54,6 +54,9 @@ func converse(directory string, cell []string) error {
 	if !knows(uint16(suite)) {
 		return fmt.Errorf("no suite %#x", suite)
 	}
+	if cell[9] == "key-update" {
+		return fmt.Errorf("no KeyUpdate on request")
+	}
 	var keyLog bytes.Buffer
 	config := &tls.Config{
 		InsecureSkipVerify:     true,
@@ -66,6 +69,9 @@ func converse(directory string, cell []string) error {
 	}
 	for _, group := range strings.Split(strings.Trim(cell[5], "-"), ",") {
 		if number, err := strconv.ParseUint(group, 16, 16); err == nil {
+			if !hasGroup(number) {
+				return fmt.Errorf("no group %#x", number)
+			}
 			config.CurvePreferences = append(config.CurvePreferences, tls.CurveID(number))
 		}
 	}
@@ -78,16 +84,24 @@ func converse(directory string, cell []string) error {
 		config.Certificates = []tls.Certificate{certificate}
 	}
 	for connection := 0; connection < 2; connection++ {
-		answer, err := ask("127.0.0.1:"+cell[0], config)
+		answer, err := ask("127.0.0.1:"+cell[0], config, version == tls.VersionTLS13)
 		if err != nil {
 			return err
 		}
 		fmt.Printf("answer %x\n", answer)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(keyLog.String()), "\n") {
-		fmt.Println("secret", strings.TrimPrefix(line, "CLIENT_RANDOM "))
+		if rest := strings.TrimPrefix(line, "CLIENT_RANDOM "); rest != line {
+			fmt.Println("secret", rest)
+		} else if line != "" {
+			fmt.Println("log", line)
+		}
 	}
 	return nil
+}
+
+func hasGroup(number uint64) bool {
+	return number >= 23 && number <= 25 || number == 29
 }
 
 func knows(suite uint16) bool {
@@ -99,7 +113,7 @@ func knows(suite uint16) bool {
 	return false
 }
 
-func ask(address string, config *tls.Config) ([]byte, error) {
+func ask(address string, config *tls.Config, exports bool) ([]byte, error) {
 	connection, err := tls.Dial("tcp", address, config)
 	if err != nil {
 		return nil, err
@@ -107,6 +121,14 @@ func ask(address string, config *tls.Config) ([]byte, error) {
 	defer connection.Close()
 	if err := connection.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, err
+	}
+	if exports {
+		state := connection.ConnectionState()
+		material, err := state.ExportKeyingMaterial("EXPERIMENTAL-interop", nil, 32)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Printf("export %x\n", material)
 	}
 	if _, err := io.WriteString(connection, request); err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func serve(directory string, cell []string) error {
 	defer listener.Close()
 	fmt.Println("listening", listener.Addr().(*net.TCPAddr).Port)
 	connections := 2
-	if cell[7] == "none" {
+	if cell[7] == "none" || cell[7] == "psk" {
 		connections = 1
 	}
 	for ; connections > 0; connections-- {
@@ -61,12 +61,17 @@ func serve(directory string, cell []string) error {
 		if err != nil {
 			return err
 		}
-		if err := reply(tls.Server(connection, config)); err != nil {
+		exports := config.MinVersion == tls.VersionTLS13
+		if err := reply(tls.Server(connection, config), exports); err != nil {
 			return err
 		}
 	}
 	for _, line := range strings.Split(strings.TrimSpace(keyLog.String()), "\n") {
-		fmt.Println("secret", strings.TrimPrefix(line, "CLIENT_RANDOM "))
+		if rest := strings.TrimPrefix(line, "CLIENT_RANDOM "); rest != line {
+			fmt.Println("secret", rest)
+		} else if line != "" {
+			fmt.Println("log", line)
+		}
 	}
 	return nil
 }
@@ -79,6 +84,13 @@ func configure(directory string, cell []string) (*tls.Config, error) {
 	suite, err := strconv.ParseUint(cell[2], 16, 16)
 	if err != nil {
 		return nil, err
+	}
+	// Go has the first three of TLS 1.3, whatever it is told.
+	if version == tls.VersionTLS13 && suite > uint64(tls.TLS_CHACHA20_POLY1305_SHA256) {
+		return nil, fmt.Errorf("no suite %#x", suite)
+	}
+	if cell[9] == "key-update" {
+		return nil, fmt.Errorf("no KeyUpdate on request")
 	}
 	base := directory + "/" + cell[8]
 	certificate, err := tls.LoadX509KeyPair(base+".cert.pem", base+".key.pem")
@@ -94,6 +106,9 @@ func configure(directory string, cell []string) (*tls.Config, error) {
 	}
 	// Only the first group is for ephemeral keys.
 	if number, err := strconv.ParseUint(strings.Split(cell[5], ",")[0], 16, 16); err == nil {
+		if version == tls.VersionTLS13 && (number < 23 || number > 25) && number != 29 {
+			return nil, fmt.Errorf("no group %#x", number)
+		}
 		config.CurvePreferences = []tls.CurveID{tls.CurveID(number)}
 	}
 	if name := map[string]string{"rsa": "client-rsa", "ecdsa": "client-p256"}[cell[6]]; name != "" {
@@ -109,10 +124,21 @@ func configure(directory string, cell []string) (*tls.Config, error) {
 }
 
 // Sends a line back; a client may also close without one.
-func reply(connection *tls.Conn) error {
+func reply(connection *tls.Conn, exports bool) error {
 	defer connection.Close()
 	if err := connection.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return err
+	}
+	if exports {
+		if err := connection.Handshake(); err != nil {
+			return err
+		}
+		state := connection.ConnectionState()
+		material, err := state.ExportKeyingMaterial("EXPERIMENTAL-interop", nil, 32)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("export %x\n", material)
 	}
 	line, err := bufio.NewReader(connection).ReadString('\n')
 	if err != nil && err != io.EOF {

@@ -30,7 +30,23 @@ static bool configure(PRFileDesc *fd, const struct cell *cell)
            && SSL_SetURL(fd, HOST) == SECSuccess;
 }
 
-static bool exchange(PRFileDesc *fd, const struct cell *cell)
+static bool set_blocking(PRFileDesc *fd, bool blocks)
+{
+    PRSocketOptionData option = {.option = PR_SockOpt_Nonblocking};
+    option.value.non_blocking = !blocks;
+    return PR_SetSocketOption(fd, &option) == PR_SUCCESS;
+}
+
+/* Sends the request between ClientHello and the end of the handshake. */
+static bool send_early(PRFileDesc *fd)
+{
+    return set_blocking(fd, false) && SSL_ForceHandshake(fd) == SECFailure
+           && PR_GetError() == PR_WOULD_BLOCK_ERROR
+           && PR_Write(fd, REQUEST, sizeof REQUEST - 1) == sizeof REQUEST - 1
+           && set_blocking(fd, true);
+}
+
+static bool exchange(PRFileDesc *fd, const struct cell *cell, bool is_second)
 {
     static struct answer answer;
     PRNetAddr address;
@@ -40,9 +56,16 @@ static bool exchange(PRFileDesc *fd, const struct cell *cell)
         return failed("configuration", PR_GetError());
     if (PR_Connect(fd, &address, PR_INTERVAL_NO_TIMEOUT) != PR_SUCCESS)
         return failed("connect", PR_GetError());
-    if (SSL_ResetHandshake(fd, PR_FALSE) != SECSuccess || SSL_ForceHandshake(fd) != SECSuccess)
+    bool is_early = is_second && has_early_data(cell);
+    if (SSL_ResetHandshake(fd, PR_FALSE) != SECSuccess)
         return failed("handshake", PR_GetError());
-    if (PR_Write(fd, REQUEST, sizeof REQUEST - 1) != sizeof REQUEST - 1)
+    if (is_early && !send_early(fd))
+        return failed("early data", PR_GetError());
+    if (SSL_ForceHandshake(fd) != SECSuccess)
+        return failed("handshake", PR_GetError());
+    if (!after_handshake(fd, cell))
+        return false;
+    if (!is_early && PR_Write(fd, REQUEST, sizeof REQUEST - 1) != sizeof REQUEST - 1)
         return failed("write", PR_GetError());
     answer.length = 0;
     while ((count = PR_Read(fd, answer.bytes + answer.length,
@@ -54,12 +77,12 @@ static bool exchange(PRFileDesc *fd, const struct cell *cell)
     return true;
 }
 
-static bool connection(const struct cell *cell)
+static bool connection(const struct cell *cell, bool is_second)
 {
     PRFileDesc *fd = SSL_ImportFD(NULL, PR_NewTCPSocket());
     if (fd == NULL)
         return failed("socket", PR_GetError());
-    bool done = exchange(fd, cell);
+    bool done = exchange(fd, cell, is_second);
     PR_Close(fd);
     return done;
 }
@@ -68,7 +91,7 @@ static bool converse(const struct cell *cell)
 {
     /* The cache is the process's: a session of another cell is not to be resumed. */
     SSL_ClearSessionCache();
-    return connection(cell) && connection(cell);
+    return connection(cell, false) && connection(cell, true);
 }
 
 int main(int argc, char **argv)

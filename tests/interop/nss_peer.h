@@ -33,7 +33,24 @@ static inline bool configure_both(PRFileDesc *fd, const struct cell *cell)
                             (PRIntn)cell->extended_master_secret)
                   == SECSuccess
            && SSL_OptionSet(fd, SSL_ENABLE_SERVER_DHE, PR_TRUE) == SECSuccess
-           && SSL_OptionSet(fd, SSL_ENABLE_SESSION_TICKETS, uses_tickets(cell)) == SECSuccess;
+           && SSL_OptionSet(fd, SSL_ENABLE_SESSION_TICKETS, uses_tickets(cell)) == SECSuccess
+           && SSL_OptionSet(fd, SSL_ENABLE_0RTT_DATA, has_early_data(cell)) == SECSuccess;
+}
+
+/* After the handshake: tells what is exported, and replaces keys if it is to. */
+static inline bool after_handshake(PRFileDesc *fd, const struct cell *cell)
+{
+    unsigned char material[EXPORT_BYTES];
+    if (!is_tls13(cell))
+        return true;
+    if (SSL_ExportKeyingMaterial(fd, EXPORT_LABEL, sizeof EXPORT_LABEL - 1, PR_FALSE, NULL, 0,
+                                 material, sizeof material)
+        != SECSuccess)
+        return failed("export", PR_GetError());
+    print_export(material);
+    if (updates_keys(cell) && SSL_KeyUpdate(fd, PR_TRUE) != SECSuccess)
+        return failed("KeyUpdate", PR_GetError());
+    return true;
 }
 
 /* Reads what is between the lines of a PEM file. */

@@ -18,6 +18,21 @@ static SECStatus believe(void *context, PRFileDesc *fd, PRBool check, PRBool is_
     return same ? SECSuccess : SECFailure;
 }
 
+/* Early data need a memory for replays, which takes none in its first window; so it is made to have
+ * begun before. */
+static bool allow_early_data(PRFileDesc *fd, const struct cell *cell)
+{
+    const PRTime window = 10 * PR_USEC_PER_SEC;
+    SSLAntiReplayContext *replays = NULL;
+    if (!has_early_data(cell))
+        return true;
+    return SSL_CreateAntiReplayContext(PR_Now() - 3 * window, window, 7, 14, &replays)
+               == SECSuccess
+           && SSL_SetAntiReplayContext(fd, replays) == SECSuccess
+           && SSL_ReleaseAntiReplayContext(replays) == SECSuccess
+           && SSL_SetMaxEarlyDataSize(fd, 4096) == SECSuccess;
+}
+
 static bool configure(PRFileDesc *fd, const struct cell *cell)
 {
     CERTCertificate *certificate;
@@ -29,17 +44,29 @@ static bool configure(PRFileDesc *fd, const struct cell *cell)
            && SSL_OptionSet(fd, SSL_REQUIRE_CERTIFICATE,
                             asks ? SSL_REQUIRE_ALWAYS : SSL_REQUIRE_NEVER)
                   == SECSuccess
-           && SSL_AuthCertificateHook(fd, believe, (void *)cell) == SECSuccess;
+           && SSL_AuthCertificateHook(fd, believe, (void *)cell) == SECSuccess
+           && allow_early_data(fd, cell);
 }
 
 /* Sends a line back; a client may also close without one. */
-static bool exchange(PRFileDesc *fd)
+static bool exchange(PRFileDesc *fd, const struct cell *cell)
 {
     static struct answer line;
     PRInt32 count;
-    if (SSL_ResetHandshake(fd, PR_TRUE) != SECSuccess || SSL_ForceHandshake(fd) != SECSuccess)
-        return failed("handshake", PR_GetError());
     line.length = 0;
+    if (SSL_ResetHandshake(fd, PR_TRUE) != SECSuccess)
+        return failed("handshake", PR_GetError());
+    /* It stops where there are early data to be read. */
+    while (SSL_ForceHandshake(fd) != SECSuccess) {
+        if (!has_early_data(cell) || PR_GetError() != PR_WOULD_BLOCK_ERROR)
+            return failed("handshake", PR_GetError());
+        count = PR_Read(fd, line.bytes + line.length,
+                        (PRInt32)(sizeof line.bytes - line.length));
+        if (count > 0)
+            line.length += (size_t)count;
+    }
+    if (!after_handshake(fd, cell))
+        return false;
     do {
         count = PR_Read(fd, line.bytes + line.length,
                         (PRInt32)(sizeof line.bytes - line.length));
@@ -50,19 +77,23 @@ static bool exchange(PRFileDesc *fd)
     if (line.length > 0
         && PR_Write(fd, line.bytes, (PRInt32)line.length) != (PRInt32)line.length)
         return failed("write", PR_GetError());
+    /* A socket that is closed with something unread in it resets the connection: the client may
+     * have replaced its keys since. */
+    if (is_tls13(cell) && PR_Shutdown(fd, PR_SHUTDOWN_SEND) == PR_SUCCESS)
+        while (PR_Read(fd, line.bytes, sizeof line.bytes) > 0)
+            ;
     return true;
 }
 
 static bool connection(const struct cell *cell, PRFileDesc *model, PRFileDesc *listener)
 {
-    (void)cell;
     PRFileDesc *accepted = PR_Accept(listener, NULL, PR_SecondsToInterval(TIMEOUT_SECONDS));
     if (accepted == NULL)
         return failed("accept", PR_GetError());
     PRFileDesc *fd = SSL_ImportFD(model, accepted);
     if (fd == NULL)
         return failed("socket", PR_GetError());
-    bool done = exchange(fd);
+    bool done = exchange(fd, cell);
     PR_Close(fd);
     return done;
 }

@@ -21,6 +21,8 @@
 #define MASTER_SECRET_BYTES 48
 #define MAX_GROUPS 4
 #define TIMEOUT_SECONDS 15
+#define EXPORT_LABEL "EXPERIMENTAL-interop"
+#define EXPORT_BYTES 32
 
 /* One line of standard input. */
 struct cell {
@@ -34,6 +36,7 @@ struct cell {
     char client[16];
     char resumption[16];
     char server[32];
+    char extra[16];
 };
 
 /* All connections of a cell; true when every one was good. Otherwise `failed` has been called. */
@@ -68,10 +71,33 @@ static inline bool uses_tickets(const struct cell *cell)
     return strcmp(cell->resumption, "ticket") == 0;
 }
 
+/* Whether the session is resumed, as it is on the second of two connections to a server. */
+static inline bool resumes(const struct cell *cell)
+{
+    return strcmp(cell->resumption, "id") == 0 || uses_tickets(cell);
+}
+
 /* The number of connections to a server. */
 static inline int connections_of(const struct cell *cell)
 {
-    return strcmp(cell->resumption, "none") == 0 ? 1 : 2;
+    return resumes(cell) ? 2 : 1;
+}
+
+static inline bool is_tls13(const struct cell *cell)
+{
+    return cell->version == 0x0304;
+}
+
+/* Whether keys are to be replaced before data are sent. */
+static inline bool updates_keys(const struct cell *cell)
+{
+    return strcmp(cell->extra, "key-update") == 0;
+}
+
+/* Whether data are to be early on the second connection. */
+static inline bool has_early_data(const struct cell *cell)
+{
+    return strcmp(cell->extra, "early-data") == 0;
 }
 
 static inline void limit_waiting(int fd)
@@ -137,6 +163,13 @@ static inline void print_answer(const struct answer *answer)
     printf("\n");
 }
 
+static inline void print_export(const unsigned char *material)
+{
+    printf("export ");
+    print_hex(material, EXPORT_BYTES);
+    printf("\n");
+}
+
 static inline void print_secret(const unsigned char *client_random, const unsigned char *master)
 {
     printf("secret ");
@@ -156,14 +189,14 @@ static inline bool failed(const char *what, long code)
 static inline bool read_cell(struct cell *cell)
 {
     char groups[64];
-    int count = scanf("%u %x %x %u %u %63s %15s %15s %31s", &cell->port, &cell->version,
+    int count = scanf("%u %x %x %u %u %63s %15s %15s %31s %15s", &cell->port, &cell->version,
                       &cell->suite, &cell->extended_master_secret, &cell->encrypt_then_mac, groups,
-                      cell->client, cell->resumption, cell->server);
+                      cell->client, cell->resumption, cell->server, cell->extra);
     cell->group_count = 0;
     for (char *group = strtok(groups, ",-"); group != NULL && cell->group_count < MAX_GROUPS;
          group = strtok(NULL, ",-"))
         cell->groups[cell->group_count++] = (unsigned)strtoul(group, NULL, 16);
-    return count == 9;
+    return count == 10;
 }
 
 /* Reads cells until the end of standard input. */

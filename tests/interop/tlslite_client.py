@@ -6,7 +6,7 @@ README.md describes its input and output.
 import socket
 
 from tlslite.api import TLSConnection
-from tlslite_peer import TIMEOUT_SECONDS, Cell, identity, run
+from tlslite_peer import TIMEOUT_SECONDS, Cell, after_handshake, identity, run
 
 REQUEST = b"GET /session.json HTTP/1.0\r\n\r\n"
 
@@ -19,14 +19,13 @@ def converse(cell: Cell) -> None:
         with socket.create_connection(("127.0.0.1", cell.port), TIMEOUT_SECONDS) as connected:
             connection = TLSConnection(connected)
             connection.handshakeClientCert(chain, key, session=session, settings=settings)
-            session = connection.session
-            client_random, secret = connection._clientRandom, session.masterSecret
-            print("secret", client_random.hex(), secret.hex())
+            after_handshake(cell, connection)
             connection.sendall(REQUEST)
             answer = bytearray()
             while received := connection.recv(16384):
                 answer += received
             print("answer", answer.hex())
+            session = connection.session
             connection.close()
 
 

@@ -7,7 +7,7 @@ import secrets
 import socket
 
 from tlslite.api import SessionCache, TLSConnection
-from tlslite_peer import TIMEOUT_SECONDS, Cell, identity, run
+from tlslite_peer import TIMEOUT_SECONDS, Cell, after_handshake, identity, run
 
 
 def converse(cell: Cell) -> None:
@@ -20,7 +20,7 @@ def converse(cell: Cell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(TIMEOUT_SECONDS)
         print("listening", listener.getsockname()[1], flush=True)
-        for _ in range(1 if cell.resumption == "none" else 2):
+        for _ in range(cell.connections()):
             accepted, _address = listener.accept()
             with accepted:
                 accepted.settimeout(TIMEOUT_SECONDS)
@@ -33,9 +33,8 @@ def converse(cell: Cell) -> None:
                     settings=settings,
                 )
                 check_client(cell, connection)
-                client_random, secret = connection._clientRandom, connection.session.masterSecret
-                print("secret", client_random.hex(), secret.hex())
-                echo(connection)
+                after_handshake(cell, connection)
+                echo(connection, accepted)
 
 
 def check_client(cell: Cell, connection: TLSConnection) -> None:
@@ -47,16 +46,25 @@ def check_client(cell: Cell, connection: TLSConnection) -> None:
         raise ValueError("the client's certificate is not the one of the cell")
 
 
-def echo(connection: TLSConnection) -> None:
+def echo(connection: TLSConnection, connected: socket.socket) -> None:
     """Sends a line back; a client may also close without one."""
     line = bytearray()
     while received := connection.recv(16384):
         line += received
         if line.endswith(b"\n"):
             break
-    if line:
-        connection.sendall(line)
-    connection.close()
+    if not line:
+        connection.close()
+        return
+    connection.sendall(line)
+    # A socket that is closed with something unread in it resets the connection: the client may have
+    # replaced its keys since.
+    with connected.dup() as kept:
+        kept.settimeout(TIMEOUT_SECONDS)
+        connection.close()
+        kept.shutdown(socket.SHUT_WR)
+        while kept.recv(16384):
+            pass
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ use ssl_provider_lab::client::{
     ClientCertificate, ClientConnection, ClientEnding, ClientOptions, ClientSession,
     ClientSettings, EarlyDataStatus, ServerFault,
 };
+use ssl_provider_lab::{ExportFrom, Zeroizing};
 
 use crate::client::target::{self, Target};
 use crate::client::trust::Trust;
@@ -92,6 +93,11 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", requires = "pipe")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=86400))]
     pub idle_timeout: Option<u64>,
+
+    /// Show 32 bytes of keying material that are exported under this label (RFC 5705), such as
+    /// EXPERIMENTAL-lab; the server has the same. Up to TLS 1.2 only with the extended master secret
+    #[arg(long, value_name = "LABEL", value_parser = client::exporter_label)]
+    pub keying_material: Option<String>,
 
     /// Report as JSON, one line for each connection
     #[arg(long)]
@@ -231,6 +237,7 @@ impl Client<'_> {
             return Ok((Outcome::None, None));
         };
         let session = connection.session().cloned();
+        report.keying_material = self.keying_material(connection);
         self.report(&report, &Reached::Established(&info, session.as_deref()))?;
         let is_resumed = info.resumed.is_some() || !resumes;
         if !is_resumed && !self.args.json {
@@ -251,6 +258,15 @@ impl Client<'_> {
             }
         };
         Ok((if is_resumed && is_whole { Outcome::All } else { Outcome::Some }, session))
+    }
+
+    /// Exports the keying material that is shown, in hexadecimal; none where the session may not.
+    fn keying_material(&self, connection: &ClientConnection) -> Option<Option<String>> {
+        let label = self.args.keying_material.as_deref()?.as_bytes();
+        let mut material = Zeroizing::new([0; 32]);
+        let from = ExportFrom::default();
+        let exported = connection.export_keying_material(from, label, None, &mut *material);
+        Some(exported.ok().map(|()| base16ct::lower::encode_string(&*material)))
     }
 
     /// Connects the socket, and asks for TLS in the protocol that is spoken first.

@@ -15,10 +15,12 @@ use serde_json::json;
 use ssl_provider::{Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
 use ssl_provider_lab::{
     ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, DHE_SUITES, ECDHE_SUITES, EarlyData, Event,
-    Identity, KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, Settings, TLS13_SUITES,
+    Identity, KeyLog, LEGACY_SUITES, Limits, NamedGroup, Options, Server, SessionCache, Settings,
+    TLS13_SUITES,
 };
 
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
+use crate::client;
 use crate::exit::{Failure, Outcome, print, tell};
 use crate::external_psk;
 use crate::key_file::PasswordArgs;
@@ -91,6 +93,12 @@ pub struct Args {
     #[arg(value_parser = suites)]
     pub suites: Vec<SuiteList>,
 
+    /// Groups of TLS 1.3 in order of preference, such as x25519,secp256r1; hybrid ones come first in
+    /// any case. A client without a public key for one of them gets a HelloRetryRequest. Default:
+    /// those of `connect`
+    #[arg(long, value_name = "GROUP,…", value_delimiter = ',', value_parser = client::group)]
+    pub groups: Vec<NamedGroup>,
+
     /// Request a certificate from clients. The client must have its key; the issuer is not checked.
     /// Never requested in SSL 3.0
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
@@ -146,6 +154,12 @@ pub struct Args {
     /// takes. Clients that offer others only are refused. Default: the extension is ignored
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = application_protocol)]
     pub alpn: Vec<String>,
+
+    /// Show in /session.json 32 bytes of keying material that are exported under this label
+    /// (RFC 5705), such as EXPERIMENTAL-lab; the client has the same. Up to TLS 1.2 only with the
+    /// extended master secret
+    #[arg(long, value_name = "LABEL", value_parser = client::exporter_label)]
+    pub keying_material: Option<String>,
 
     /// Append the secrets of each session to this file, as an NSS key log
     #[arg(long, value_name = "FILE", alias = "key-log", env = "SSLKEYLOGFILE")]
@@ -426,6 +440,7 @@ impl Args {
             let text = format_args!("--suites: {name} needs --key-exchange {exchange}");
             return Err(Failure::usage(text));
         }
+        let defaults = Options::default();
         Ok(Options {
             versions,
             suites,
@@ -435,11 +450,16 @@ impl Args {
             renegotiation: self.renegotiation,
             session_tickets: self.tickets.then_some(self.session_lifetime()),
             application_protocols: self.alpn.clone(),
+            exported_label: self.keying_material.clone(),
             early_data: self.early_data.map(|max_len| EarlyData {
                 max_len,
                 window: Duration::from_secs(self.early_data_window),
             }),
-            ..Options::default()
+            groups: match self.groups.is_empty() {
+                true => defaults.groups,
+                false => self.groups.clone(),
+            },
+            ..defaults
         })
     }
 

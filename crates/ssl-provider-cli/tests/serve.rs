@@ -20,7 +20,7 @@ use ssl_provider::{NamedCurve, Operation, SignatureScheme, backends, with_multi_
 use ssl_provider_testkit::rsa_key::with_key_usage;
 
 use common::server::{Server, is_installed, run_client};
-use common::{Run, command, key, sslprov};
+use common::{Run, command, key, sslprov, sslprov_with};
 
 impl Server {
     fn start(arguments: &[&str]) -> Self {
@@ -241,6 +241,52 @@ fn early_data_are_accepted_where_the_option_says_so() {
     sslprov(missing).expect_code(2).expect_stderr("--resume");
     let missing = [&missing[..], &["--resume", "--pipe"]].concat();
     sslprov(missing).expect_code(2).expect_stderr("--early-data /no/such: ");
+}
+
+#[test]
+fn both_sides_show_the_same_keying_material_and_whether_there_was_a_retry() {
+    let label = ["--keying-material", "EXPERIMENTAL-lab"];
+    let fixed = ["--versions", "tls1.2,tls1.3", "--key-exchange", "ecdhe"];
+    let server = Server::start(&[&fixed[..], &["--groups", "secp384r1"], &label].concat());
+    let client = ["connect", &server.address, "--insecure", "--pipe", "--json", "--groups"];
+    for (version, groups, retried) in [
+        ("tls1.3", "secp384r1", false),
+        ("tls1.3", "secp256r1,secp384r1", true),
+        ("tls1.2", "secp384r1", false),
+    ] {
+        let more = [groups, "--max-version", version];
+        let arguments = [&client[..], &more, &label].concat();
+        let run = sslprov_with(arguments, REQUEST, &[]);
+        let page = page(&run.expect_code(0).stdout);
+        let report = run.stderr.lines().rfind(|line| line.starts_with('{')).unwrap();
+        let report: Value = serde_json::from_str(report).unwrap();
+        let material = page["keying_material"].as_str().unwrap();
+        assert_eq!((material.len(), &report["keying_material"]), (64, &page["keying_material"]));
+        assert_eq!(report["retried"], retried, "{report}");
+        assert_eq!(page["retried"], if version == "tls1.3" { retried.into() } else { Value::Null });
+    }
+    // Without the option there is none, and without the extended master secret none to show.
+    let plain = Server::start(&fixed);
+    let client = ["connect", &plain.address, "--insecure", "--json"];
+    let report = sslprov(client).expect_code(0).lines().pop().unwrap();
+    assert_eq!(report.get("keying_material"), None);
+    let without = [&client[..], &["--no-ems", "--max-version", "tls1.2"], &label].concat();
+    let report = sslprov(without).expect_code(0).lines().pop().unwrap();
+    assert_eq!(report.get("keying_material"), Some(&Value::Null));
+    let bad = ["connect", &plain.address, "--keying-material", "two words"];
+    sslprov(bad).expect_code(2).expect_stderr("letters, digits and signs of ASCII");
+    let bad = ["serve", "--groups", "p-257"];
+    sslprov(bad).expect_code(2).expect_stderr("expected one of x25519");
+}
+
+#[test]
+fn a_key_on_a_curve_is_enough_for_tls_1_3() {
+    let (key, cert) = (key("ec-p256.pem"), key("ec-p256.cert.pem"));
+    let files = ["--ecdsa-key", &*key, "--ecdsa-cert", &*cert];
+    let server = Server::start(&[&files[..], &["--versions", "tls1.3"]].concat());
+    let client = ["connect", &server.address, "--insecure", "--json"];
+    let report = sslprov(client).expect_code(0).lines().pop().unwrap();
+    assert_eq!(report["signature_scheme"], "ECDSA with SHA-256");
 }
 
 #[test]

@@ -118,6 +118,8 @@ pub struct ServerInfo {
     pub external_psk: bool,
     /// What became of early data in TLS 1.3.
     pub early_data: EarlyDataStatus,
+    /// Whether the server asked for a second ClientHello in TLS 1.3.
+    pub retried: bool,
     /// The certificates that the server sent, its own first; those of the session that was resumed.
     pub certificates: Arc<[Vec<u8>]>,
 }
@@ -136,6 +138,7 @@ impl fmt::Debug for ServerInfo {
             client_certificate,
             external_psk,
             early_data,
+            retried,
             certificates,
         } = self;
         f.debug_struct("ServerInfo")
@@ -150,6 +153,7 @@ impl fmt::Debug for ServerInfo {
             .field("client_certificate", client_certificate)
             .field("external_psk", external_psk)
             .field("early_data", early_data)
+            .field("retried", retried)
             .field("certificate_lens", &lens(certificates))
             .finish()
     }

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use ssl_provider::{CipherSuiteInfo, DecryptedPremaster, Error, ProtocolVersion, SignatureScheme};
 use ssl_provider_wire::{Alert, Assembler, ContentType};
+use zeroize::Zeroizing;
 
 use crate::alert::{in_protocol, require};
 use crate::connection::handshake::State;
@@ -336,6 +337,16 @@ impl Connection {
     ) -> Result<(), Error> {
         let exporter = self.early_exporter.as_ref().ok_or(NOT_ESTABLISHED)?;
         exporter.export(ExportFrom::ExtendedMasterSecret, label, context, out)
+    }
+
+    /// Returns the keying material that the page shows, in hexadecimal; none where its label is not
+    /// set or the session may not export.
+    pub(crate) fn keying_material_of_page(&self) -> Option<String> {
+        let label = self.settings.options.exported_label.as_deref()?.as_bytes();
+        let mut material = Zeroizing::new([0; 32]);
+        let exported =
+            self.export_keying_material(ExportFrom::default(), label, None, &mut *material);
+        exported.ok().map(|()| base16ct::lower::encode_string(&*material))
     }
 
     /// Returns the settings that the connection was made with.

@@ -22,8 +22,8 @@ impl Request {
     pub(crate) fn receive(
         &mut self,
         bytes: &[u8],
-        settings: &Settings,
         session: &SessionInfo,
+        facts: impl FnOnce() -> Map<String, Value>,
     ) -> Option<Vec<u8>> {
         // One byte more than the limit is kept, which shows that it was exceeded.
         let room = (MAX_REQUEST_LEN + 1).saturating_sub(self.bytes.len());
@@ -34,7 +34,7 @@ impl Request {
             let too_long = self.bytes.len() > MAX_REQUEST_LEN;
             return too_long.then(|| error("431 Request Header Fields Too Large"));
         }
-        Some(respond(&self.bytes, settings, session))
+        Some(respond(&self.bytes, session, facts))
     }
 }
 
@@ -44,7 +44,11 @@ fn ends_header(bytes: &[u8]) -> bool {
     has(b"\r\n\r\n") || has(b"\n\n")
 }
 
-fn respond(request: &[u8], settings: &Settings, session: &SessionInfo) -> Vec<u8> {
+fn respond(
+    request: &[u8],
+    session: &SessionInfo,
+    facts: impl FnOnce() -> Map<String, Value>,
+) -> Vec<u8> {
     let line = request.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut words = line.split(|byte| *byte == b' ');
@@ -60,10 +64,10 @@ fn respond(request: &[u8], settings: &Settings, session: &SessionInfo) -> Vec<u8
         _ => return error("405 Method Not Allowed\r\nAllow: GET, HEAD"),
     };
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
-    let object = object(settings, session);
+    let object = facts();
     let (content_type, body) = match path {
-        b"/" => ("text/html; charset=utf-8", html(&facts(object), session)),
-        b"/plain" => ("text/plain; charset=utf-8", plain(&facts(object))),
+        b"/" => ("text/html; charset=utf-8", html(&labelled(object), session)),
+        b"/plain" => ("text/plain; charset=utf-8", plain(&labelled(object))),
         b"/session.json" => ("application/json", format!("{}\n", Value::Object(object))),
         _ => return error("404 Not Found"),
     };
@@ -105,15 +109,23 @@ const LABELS: [(&str, &str); 13] = [
     ("client_certificate", "Client certificate (SHA-256)"),
 ];
 
-fn object(settings: &Settings, session: &SessionInfo) -> Map<String, Value> {
+/// Returns what the page shows, with keying material if some was asked for.
+pub(crate) fn page_facts(
+    settings: &Settings,
+    session: &SessionInfo,
+    keying_material: Option<String>,
+) -> Map<String, Value> {
     let backend = settings.provider.backend().info();
     let mut object = session.to_json();
     object.insert("backend".to_owned(), backend.name.into());
     object.insert("library".to_owned(), backend.library.clone().into());
+    if settings.options.exported_label.is_some() {
+        object.insert("keying_material".to_owned(), keying_material.into());
+    }
     object
 }
 
-fn facts(mut object: Map<String, Value>) -> Vec<Fact> {
+fn labelled(mut object: Map<String, Value>) -> Vec<Fact> {
     let fact = |(key, label)| (label, object.remove(key).unwrap_or_default());
     LABELS.map(fact).into()
 }
@@ -164,10 +176,9 @@ mod tests {
         let settings = crate::tests::settings();
         let session = crate::tests::session_info();
         let mut collected = Request::default();
-        request
-            .as_bytes()
-            .chunks(piece_len)
-            .find_map(|piece| collected.receive(piece, &settings, &session))
+        request.as_bytes().chunks(piece_len).find_map(|piece| {
+            collected.receive(piece, &session, || page_facts(&settings, &session, None))
+        })
     }
 
     #[test]
@@ -186,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_the_json_has_is_on_the_page_too() {
-        let object = object(&crate::tests::settings(), &crate::tests::session_info());
+        let object = page_facts(&crate::tests::settings(), &crate::tests::session_info(), None);
         for key in object.keys() {
             assert!(LABELS.iter().any(|(known, _)| known == key), "{key}");
         }

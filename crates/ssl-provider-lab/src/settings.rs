@@ -154,6 +154,9 @@ pub struct Options {
     /// Application protocols in the order of preference (RFC 7301), each of 1 to 255 bytes. Clients
     /// that offer others only are refused; without any here the extension is passed over.
     pub application_protocols: Vec<String>,
+    /// Label of keying material (RFC 5705) of which the page shows 32 bytes as JSON; `None` for no
+    /// keying material.
+    pub exported_label: Option<String>,
 }
 
 impl Default for Options {
@@ -171,6 +174,7 @@ impl Default for Options {
             psk_without_agreement: false,
             early_data: None,
             application_protocols: Vec::new(),
+            exported_label: None,
         }
     }
 }

@@ -11,11 +11,16 @@ pub(crate) enum Version {
     Tls1_0 = 0x0301,
     Tls1_1 = 0x0302,
     Tls1_2 = 0x0303,
+    Tls1_3 = 0x0304,
 }
 
 impl Version {
     /// Every version, the oldest first.
-    pub(crate) const ALL: [Self; 4] = [Self::Ssl3, Self::Tls1_0, Self::Tls1_1, Self::Tls1_2];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Ssl3, Self::Tls1_0, Self::Tls1_1, Self::Tls1_2, Self::Tls1_3];
+
+    /// Those before TLS 1.3.
+    pub(crate) const OLDER: [Self; 4] = [Self::Ssl3, Self::Tls1_0, Self::Tls1_1, Self::Tls1_2];
 
     /// Returns its name, which the server uses too.
     pub(crate) const fn name(self) -> &'static str {
@@ -24,6 +29,7 @@ impl Version {
             Self::Tls1_0 => "TLS 1.0",
             Self::Tls1_1 => "TLS 1.1",
             Self::Tls1_2 => "TLS 1.2",
+            Self::Tls1_3 => "TLS 1.3",
         }
     }
 
@@ -34,6 +40,7 @@ impl Version {
             Self::Tls1_0 => "tls1.0",
             Self::Tls1_1 => "tls1.1",
             Self::Tls1_2 => "tls1.2",
+            Self::Tls1_3 => "tls1.3",
         }
     }
 }
@@ -113,6 +120,8 @@ pub(crate) enum Exchange {
     EcdheEcdsa,
     EcdheRsa,
     DheRsa,
+    /// Of TLS 1.3, whose suites name none.
+    Tls13,
 }
 
 impl Exchange {
@@ -135,7 +144,12 @@ pub(crate) struct Suite {
 }
 
 /// The suites of the matrix: every suite that `sslprov serve` can negotiate.
-pub(crate) const SUITES: [Suite; 40] = [
+pub(crate) const SUITES: [Suite; 45] = [
+    tls13(0x1301, "TLS_AES_128_GCM_SHA256", Cipher::AES_128_GCM),
+    tls13(0x1302, "TLS_AES_256_GCM_SHA384", Cipher::AES_256_GCM),
+    tls13(0x1303, "TLS_CHACHA20_POLY1305_SHA256", Cipher::CHACHA20),
+    tls13(0x1304, "TLS_AES_128_CCM_SHA256", Cipher::AES_128_CCM),
+    tls13(0x1305, "TLS_AES_128_CCM_8_SHA256", Cipher::AES_128_CCM_8),
     rsa(0x0001, "TLS_RSA_WITH_NULL_MD5", Cipher::NULL, Mac::MD5),
     rsa(0x0002, "TLS_RSA_WITH_NULL_SHA", Cipher::NULL, Mac::SHA1),
     rsa(0x0004, "TLS_RSA_WITH_RC4_128_MD5", Cipher::RC4, Mac::MD5),
@@ -205,6 +219,10 @@ const fn ecdhe_rsa(id: u16, name: &'static str, cipher: Cipher, mac: Mac) -> Sui
     Suite { id, name, exchange: Exchange::EcdheRsa, cipher, mac }
 }
 
+const fn tls13(id: u16, name: &'static str, cipher: Cipher) -> Suite {
+    Suite { id, name, exchange: Exchange::Tls13, cipher, mac: Mac::AEAD }
+}
+
 const fn dhe_rsa(id: u16, name: &'static str, cipher: Cipher, mac: Mac) -> Suite {
     Suite { id, name, exchange: Exchange::DheRsa, cipher, mac }
 }
@@ -216,9 +234,18 @@ impl Suite {
         self.cipher.operation.ends_with("-CBC")
     }
 
+    /// Whether its hash is SHA-384 (RFC 8446 appendix B.4).
+    pub(crate) fn has_sha384(&self) -> bool {
+        self.cipher == Cipher::AES_256_GCM
+    }
+
     /// Whether the suite exists in `version`: MACs of SHA-2 and AEAD ciphers came with TLS 1.2,
     /// curves with TLS 1.0 (RFC 8422 section 1).
     pub(crate) fn exists_in(&self, version: Version) -> bool {
+        let is_tls13 = self.exchange == Exchange::Tls13;
+        if is_tls13 || version == Version::Tls1_3 {
+            return is_tls13 && version == Version::Tls1_3;
+        }
         match self.mac {
             Mac::MD5 | Mac::SHA1 => version != Version::Ssl3 || !self.exchange.is_ecdhe(),
             _ => version == Version::Tls1_2,
@@ -231,6 +258,7 @@ impl Suite {
             Exchange::Rsa => &[None],
             Exchange::EcdheEcdsa | Exchange::EcdheRsa => &Group::CURVES,
             Exchange::DheRsa => &Group::FIELDS,
+            Exchange::Tls13 => &Group::OF_TLS13,
         }
     }
 }
@@ -245,11 +273,14 @@ pub(crate) enum Group {
     Ffdhe2048 = 256,
     Ffdhe3072 = 257,
     Ffdhe4096 = 258,
+    Secp256r1MlKem768 = 4587,
+    X25519MlKem768 = 4588,
+    Secp384r1MlKem1024 = 4589,
 }
 
 impl Group {
     /// Every group.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::X25519,
         Self::P256,
         Self::P384,
@@ -257,11 +288,26 @@ impl Group {
         Self::Ffdhe2048,
         Self::Ffdhe3072,
         Self::Ffdhe4096,
+        Self::X25519MlKem768,
+        Self::Secp256r1MlKem768,
+        Self::Secp384r1MlKem1024,
     ];
 
     /// The curves, the one that every stack has first.
     const CURVES: [Option<Self>; 4] =
         [Some(Self::P256), Some(Self::X25519), Some(Self::P384), Some(Self::P521)];
+
+    /// The groups of TLS 1.3, the one that every stack has first.
+    const OF_TLS13: [Option<Self>; 8] = [
+        Some(Self::X25519),
+        Some(Self::P256),
+        Some(Self::P384),
+        Some(Self::P521),
+        Some(Self::Ffdhe2048),
+        Some(Self::X25519MlKem768),
+        Some(Self::Secp256r1MlKem768),
+        Some(Self::Secp384r1MlKem1024),
+    ];
 
     /// The finite fields of RFC 7919 that the stacks have.
     const FIELDS: [Option<Self>; 3] =
@@ -277,6 +323,38 @@ impl Group {
             Self::Ffdhe2048 => "ffdhe2048",
             Self::Ffdhe3072 => "ffdhe3072",
             Self::Ffdhe4096 => "ffdhe4096",
+            Self::X25519MlKem768 => "X25519MLKEM768",
+            Self::Secp256r1MlKem768 => "SecP256r1MLKEM768",
+            Self::Secp384r1MlKem1024 => "SecP384r1MLKEM1024",
+        }
+    }
+
+    /// Whether it joins a curve with ML-KEM.
+    pub(crate) const fn is_hybrid(self) -> bool {
+        self.kem().is_some()
+    }
+
+    /// Returns the key encapsulation of a hybrid group, as an operation of a backend.
+    pub(crate) const fn kem(self) -> Option<&'static str> {
+        match self {
+            Self::X25519MlKem768 | Self::Secp256r1MlKem768 => Some("ML-KEM-768"),
+            Self::Secp384r1MlKem1024 => Some("ML-KEM-1024"),
+            _ => None,
+        }
+    }
+
+    /// Returns the group whose public key a client of TLS 1.3 sends first, in a cell in which it
+    /// must be asked for that of this one. It is of the same kind, since many clients send one
+    /// public key of each kind. Our own client sends one of a hybrid group and one of a curve.
+    pub(crate) const fn before(self, role: Role) -> Self {
+        match (self, role) {
+            (Self::X25519MlKem768, Role::Server) => Self::Secp256r1MlKem768,
+            (Self::Secp256r1MlKem768 | Self::Secp384r1MlKem1024, Role::Server) => {
+                Self::X25519MlKem768
+            }
+            (Self::P256, _) => Self::P384,
+            (Self::P384 | Self::P521 | Self::X25519, _) => Self::P256,
+            _ => Self::X25519,
         }
     }
 
@@ -286,7 +364,7 @@ impl Group {
             Self::Ffdhe2048 => "ffdhe/ietf/2048",
             Self::Ffdhe3072 => "ffdhe/ietf/3072",
             Self::Ffdhe4096 => "ffdhe/ietf/4096",
-            Self::P256 | Self::P384 | Self::P521 | Self::X25519 => self.name(),
+            _ => self.name(),
         }
     }
 }
@@ -321,6 +399,8 @@ pub(crate) enum Resumption {
     Ticket,
     /// There is no resumption.
     None,
+    /// There is none, and a pre-shared key of TLS 1.3 stands for certificates on each connection.
+    ExternalPsk,
 }
 
 impl Resumption {
@@ -330,6 +410,35 @@ impl Resumption {
             Self::Id => "id",
             Self::Ticket => "ticket",
             Self::None => "none",
+            Self::ExternalPsk => "psk",
+        }
+    }
+
+    /// Whether the second connection resumes the session of the first.
+    pub(crate) const fn resumes(self) -> bool {
+        matches!(self, Self::Id | Self::Ticket)
+    }
+}
+
+/// What else happens on a connection of TLS 1.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Extra {
+    Nothing,
+    /// The peer replaces the keys of both directions before its data (RFC 8446 section 4.6.3).
+    KeyUpdate,
+    /// The client's data come as early data on the second connection (section 2.3).
+    EarlyData,
+}
+
+impl Extra {
+    pub(crate) const ALL: [Self; 3] = [Self::Nothing, Self::KeyUpdate, Self::EarlyData];
+
+    /// Returns its name for the programs and the report.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "-",
+            Self::KeyUpdate => "key-update",
+            Self::EarlyData => "early-data",
         }
     }
 }
@@ -346,9 +455,28 @@ pub(crate) struct Cell {
     pub(crate) resumption: Resumption,
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
+    /// Whether the server asks for another public key (HelloRetryRequest).
+    pub(crate) retried: bool,
+    pub(crate) extra: Extra,
 }
 
+/// The name and the key, in hexadecimal, of [`Resumption::ExternalPsk`].
+pub(crate) const PSK: (&str, &str) =
+    ("interop", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+
+/// The label under which both sides export keying material, and the number of bytes.
+pub(crate) const EXPORT: (&str, usize) = ("EXPERIMENTAL-interop", 32);
+
 impl Cell {
+    pub(crate) fn is_tls13(&self) -> bool {
+        self.version == Version::Tls1_3
+    }
+
+    /// The number of connections that a server of the matrix accepts.
+    pub(crate) const fn connections_to_server(&self) -> usize {
+        if self.resumption.resumes() { 2 } else { 1 }
+    }
+
     /// Whether both sides are to use encrypt-then-MAC: a server declines it for other ciphers.
     pub(crate) fn agrees_encrypt_then_mac(&self) -> bool {
         self.encrypt_then_mac && self.suite.is_cbc()
@@ -361,6 +489,9 @@ impl Cell {
             (Exchange::EcdheEcdsa, Some(Group::P384)) => "server-p384",
             (Exchange::EcdheEcdsa, Some(Group::P521)) => "server-p521",
             (Exchange::EcdheEcdsa, _) => "server-p256",
+            // In TLS 1.3, suites and groups say nothing about it.
+            (Exchange::Tls13, Some(Group::P384)) => "server-p384",
+            (Exchange::Tls13, _) if self.suite.id % 2 == 1 => "server-p256",
             _ => "server-rsa",
         }
     }
@@ -370,19 +501,35 @@ impl Cell {
     /// accepts it anyway, and would prefer P-256 to larger curves.
     pub(crate) fn groups(&self, role: Role) -> Vec<Group> {
         let Some(group) = self.group else { return Vec::new() };
+        if self.is_tls13() {
+            return match self.retried {
+                true => vec![group.before(role), group],
+                false => vec![group],
+            };
+        }
         let by_server = group == Group::X25519 && self.suite.exchange == Exchange::EcdheEcdsa;
         let by_client = role == Role::Server && self.client_certificate == ClientCertificate::Ecdsa;
         let more = (by_server || by_client) && group != Group::P256;
         [group].into_iter().chain(more.then_some(Group::P256)).collect()
     }
 
+    /// Returns those of them that the stack in this role supports: a server of TLS 1.3 only the one
+    /// that it may have to ask for.
+    pub(crate) fn peer_groups(&self, role: Role) -> Vec<Group> {
+        match (role, self.is_tls13()) {
+            (Role::Server, true) => self.group.into_iter().collect(),
+            _ => self.groups(role),
+        }
+    }
+
     /// Returns the cell as a line for the programs in `tests/interop`.
     pub(crate) fn line(&self, role: Role) -> String {
+        let groups = self.peer_groups(role);
         let groups: Vec<_> =
-            self.groups(role).into_iter().map(|group| format!("{:04x}", group as u16)).collect();
+            groups.into_iter().map(|group| format!("{:04x}", group as u16)).collect();
         let groups = if groups.is_empty() { "-".to_owned() } else { groups.join(",") };
         format!(
-            "{:04x} {:04x} {} {} {groups} {} {} {}",
+            "{:04x} {:04x} {} {} {groups} {} {} {} {}",
             self.version as u16,
             self.suite.id,
             u8::from(self.extended_master_secret),
@@ -390,6 +537,7 @@ impl Cell {
             self.client_certificate.name(),
             self.resumption.name(),
             self.server_identity(),
+            self.extra.name(),
         )
     }
 }
@@ -404,8 +552,14 @@ impl fmt::Display for Cell {
             write!(f, " client {}", self.client_certificate.name())?;
         }
         write!(f, " {}", self.resumption.name())?;
-        if self.extended_master_secret {
+        if self.extended_master_secret && !self.is_tls13() {
             f.write_str(" EMS")?;
+        }
+        if self.retried {
+            f.write_str(" retried")?;
+        }
+        if self.extra != Extra::Nothing {
+            write!(f, " {}", self.extra.name())?;
         }
         if self.encrypt_then_mac {
             f.write_str(" EtM")?;
@@ -431,6 +585,7 @@ mod tests {
                 Exchange::EcdheEcdsa => "TLS_ECDHE_ECDSA_WITH_",
                 Exchange::EcdheRsa => "TLS_ECDHE_RSA_WITH_",
                 Exchange::DheRsa => "TLS_DHE_RSA_WITH_",
+                Exchange::Tls13 => "TLS_",
             };
             assert!(suite.name.starts_with(exchange), "{suite:?}");
         }

@@ -11,13 +11,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
 
 use crate::command::{Run, is_installed};
-use crate::interop::cell::{Cell, Exchange, Group, Resumption, Version};
-use crate::interop::conversation::{REQUEST, Secret, session_in};
+use crate::interop::cell::{Cell, EXPORT, Exchange, Extra, Group, PSK, Resumption, Version};
+use crate::interop::conversation::{REQUEST, Secret, Told, session_in};
 use crate::interop::identities::Identities;
-use crate::interop::process::{Killed, ask_once, last_lines};
+use crate::interop::process::{Asked, Killed, ask_in_turns, ask_once, last_lines};
 use crate::interop::stacks::Role;
 use crate::workspace::Workspace;
 
@@ -72,21 +71,16 @@ impl Tool {
         version.map(str::to_owned).with_context(|| format!("{program} does not report its version"))
     }
 
-    /// Two connections as a client, the second with the session of the first. Returns the sessions
-    /// as `sslprov serve` reports them, and the secrets of the client.
+    /// Two connections as a client, the second with the session of the first.
     ///
     /// # Errors
     ///
     /// Fails when there is no response, with the client's own message.
-    pub(crate) fn converse(
-        self,
-        place: &Place,
-        cell: &Cell,
-        port: u16,
-    ) -> Result<(Vec<Value>, Vec<Secret>)> {
+    pub(crate) fn converse(self, place: &Place, cell: &Cell, port: u16) -> Result<Told> {
         forget_files(&place.directory)?;
-        let mut sessions = Vec::new();
-        for resume in [false, true] {
+        let mut told = Told::default();
+        for is_second in [false, true] {
+            let resume = is_second && (cell.resumption.resumes() || !cell.is_tls13());
             let mut command = Command::new(self.program(Role::Client));
             command.current_dir(&place.directory).env("SSLKEYLOGFILE", "keys");
             match self {
@@ -94,12 +88,25 @@ impl Tool {
                 Self::GnuTls => gnutls_client(&mut command, place, cell, port, resume)?,
                 Self::Botan => botan_client(&mut command, place, cell, port)?,
             }
-            let (output, complaint) = ask_once(&mut command, REQUEST)?;
+            let is_early = resume && cell.extra == Extra::EarlyData;
+            let Asked { output, complaint } = match (self, cell.extra) {
+                (_, Extra::EarlyData) if is_early => ask_once(&mut command, b"")?,
+                // Each reads commands at the beginning of what it gets at once.
+                (Self::OpenSsl, Extra::KeyUpdate) => {
+                    ask_in_turns(&mut command, b"K\n", "KEYUPDATE", REQUEST)?
+                }
+                (Self::GnuTls, Extra::KeyUpdate) => {
+                    ask_in_turns(&mut command, b"^rekey^\n", "Rekey was completed", REQUEST)?
+                }
+                _ => ask_once(&mut command, REQUEST)?,
+            };
             let session = session_in(&output);
-            sessions
-                .push(session.with_context(|| format!("{complaint}; {}", last_lines(&output)))?);
+            let session = session.with_context(|| format!("{complaint}; {}", last_lines(&output)));
+            told.sessions.push(session?);
+            told.exports.extend(exports_in(&output).pop());
         }
-        Ok((sessions, secrets_in(&place.directory)?))
+        told.secrets = secrets_in(&place.directory)?;
+        Ok(told)
     }
 
     /// Starts a server for a cell, and waits until it listens.
@@ -216,10 +223,25 @@ fn secrets_in(directory: &Path) -> Result<Vec<Secret>> {
     Ok(Secret::of_key_log(&fs::read_to_string(&key_log).context("cannot read the key log")?))
 }
 
+/// The keying material in the output of a command: of OpenSSL and of GnuTLS.
+fn exports_in(output: &[u8]) -> Vec<String> {
+    let output = String::from_utf8_lossy(output);
+    let lines = output.lines().map(str::trim_start);
+    let values = lines.filter_map(|line| {
+        line.strip_prefix("Keying material: ").or_else(|| line.strip_prefix("- Key material: "))
+    });
+    values.map(|hex| hex.trim().to_owned()).collect()
+}
+
+/// Returns the keying material in the output of a server in this place.
+pub(crate) fn server_exports(place: &Place) -> Vec<String> {
+    exports_in(&fs::read(place.directory.join("output")).unwrap_or_default())
+}
+
 impl Cell {
     fn openssl_suite(&self) -> String {
         let exchange = match self.suite.exchange {
-            Exchange::Rsa => "",
+            Exchange::Rsa | Exchange::Tls13 => "",
             Exchange::EcdheEcdsa => "ECDHE-ECDSA-",
             Exchange::EcdheRsa => "ECDHE-RSA-",
             Exchange::DheRsa => "DHE-RSA-",
@@ -233,6 +255,7 @@ impl Cell {
             Version::Tls1_0 => "-tls1",
             Version::Tls1_1 => "-tls1_1",
             Version::Tls1_2 => "-tls1_2",
+            Version::Tls1_3 => "-tls1_3",
         }
     }
 
@@ -242,13 +265,16 @@ impl Cell {
             Exchange::EcdheEcdsa => "ECDHE-ECDSA",
             Exchange::EcdheRsa => "ECDHE-RSA",
             Exchange::DheRsa => "DHE-RSA",
+            // Its client asks for a key wherever it may use one.
+            Exchange::Tls13 if self.resumption == Resumption::ExternalPsk => "ECDHE-PSK:+DHE-PSK",
+            Exchange::Tls13 => "ECDHE-RSA:+ECDHE-ECDSA:+DHE-RSA",
         };
         let version = self.version.name().replace(' ', "");
         let (cipher, mac) = (self.suite.cipher.gnutls, self.suite.mac.gnutls);
         let mut priority = format!(
             "NONE:+{exchange}:+{cipher}:+{mac}:+VERS-{version}:+SIGN-ALL:+COMP-NULL:+CTYPE-X509"
         );
-        for group in self.groups(role) {
+        for group in self.peer_groups(role) {
             priority.push_str(&format!(":+GROUP-{}", group.name().to_uppercase()));
         }
         if !self.extended_master_secret {
@@ -264,12 +290,12 @@ impl Cell {
         let exchange = match self.suite.exchange {
             Exchange::Rsa => "RSA",
             Exchange::EcdheEcdsa | Exchange::EcdheRsa => "ECDH",
-            Exchange::DheRsa => "DH",
+            Exchange::DheRsa | Exchange::Tls13 => "DH",
         };
         let signature = match self.suite.exchange {
             Exchange::Rsa => "IMPLICIT RSA",
             Exchange::EcdheEcdsa => "ECDSA",
-            Exchange::EcdheRsa | Exchange::DheRsa => "RSA",
+            Exchange::EcdheRsa | Exchange::DheRsa | Exchange::Tls13 => "RSA",
         };
         let groups: Vec<_> = self.groups(role).into_iter().map(Group::botan).collect();
         let groups = if groups.is_empty() { "x25519".to_owned() } else { groups.join(" ") };
@@ -298,7 +324,7 @@ fn openssl_configuration(command: &mut Command, place: &Place, cell: &Cell) -> R
 }
 
 fn openssl_groups(command: &mut Command, cell: &Cell, role: Role) {
-    let names: Vec<_> = cell.groups(role).into_iter().map(openssl_group).collect();
+    let names: Vec<_> = cell.peer_groups(role).into_iter().map(openssl_group).collect();
     if !names.is_empty() {
         command.args(["-groups", &names.join(":")]);
     }
@@ -310,7 +336,7 @@ const fn openssl_group(group: Group) -> &'static str {
         Group::P384 => "P-384",
         Group::P521 => "P-521",
         Group::X25519 => "X25519",
-        Group::Ffdhe2048 | Group::Ffdhe3072 | Group::Ffdhe4096 => group.name(),
+        _ => group.name(),
     }
 }
 
@@ -321,6 +347,9 @@ fn openssl_client(
     port: u16,
     resume: bool,
 ) -> Result<()> {
+    if cell.is_tls13() {
+        return openssl_tls13_client(command, place, cell, port, resume);
+    }
     openssl_configuration(command, place, cell)?;
     command
         .args(["s_client", "-quiet", "-ign_eof", cell.openssl_version()])
@@ -336,21 +365,67 @@ fn openssl_client(
     Ok(())
 }
 
+/// With `-quiet`, it does not print keying material and knows no commands.
+fn openssl_tls13_client(
+    command: &mut Command,
+    place: &Place,
+    cell: &Cell,
+    port: u16,
+    resume: bool,
+) -> Result<()> {
+    command
+        .args(["s_client", cell.openssl_version(), "-ciphersuites", cell.suite.name])
+        .args(["-connect", &format!("127.0.0.1:{port}"), "-servername", "localhost"])
+        .args(["-keylogfile", "keys", if resume { "-sess_in" } else { "-sess_out" }, "session"])
+        .args(["-keymatexport", EXPORT.0, "-keymatexportlen", &EXPORT.1.to_string()])
+        .args((cell.extra != Extra::KeyUpdate).then_some("-ign_eof"));
+    if resume && cell.extra == Extra::EarlyData {
+        write_request(place)?;
+        command.args(["-early_data", "request"]);
+    }
+    if cell.resumption == Resumption::ExternalPsk {
+        command.args(["-psk_identity", PSK.0, "-psk", PSK.1]);
+    }
+    openssl_groups(command, cell, Role::Client);
+    if let Some(name) = cell.client_certificate.identity() {
+        command.arg("-key").arg(place.identities.key(name));
+        command.arg("-cert").arg(place.identities.certificate(name));
+    }
+    Ok(())
+}
+
+/// Writes the file of early data.
+fn write_request(place: &Place) -> Result<()> {
+    let path = place.directory.join("request");
+    fs::write(path, REQUEST).context("cannot write the early data")
+}
+
 /// The server reverses every line. Its finite fields are those of a file.
 fn openssl_server(command: &mut Command, place: &Place, cell: &Cell, port: u16) -> Result<()> {
     openssl_configuration(command, place, cell)?;
     let name = cell.server_identity();
+    let suite = match cell.is_tls13() {
+        true => ["-ciphersuites".to_owned(), cell.suite.name.to_owned()],
+        false => ["-cipher".to_owned(), cell.openssl_suite()],
+    };
+    if cell.resumption == Resumption::ExternalPsk {
+        command.args(["s_server", "-psk_identity", PSK.0, "-psk", PSK.1]);
+    } else {
+        command.arg("s_server");
+    }
     command
-        .args(["s_server", "-rev", cell.openssl_version()])
+        .args(["-rev", cell.openssl_version()])
         .args(["-accept", &format!("127.0.0.1:{port}")])
-        .args(["-cipher", &cell.openssl_suite()])
+        .args(suite)
         .args(["-keylogfile", "keys"])
         .arg("-key")
         .arg(place.identities.key(name))
         .arg("-cert")
         .arg(place.identities.certificate(name))
         .args((cell.resumption == Resumption::Id).then_some("-no_ticket"));
-    if let Some(field @ (Group::Ffdhe2048 | Group::Ffdhe3072 | Group::Ffdhe4096)) = cell.group {
+    if !cell.is_tls13()
+        && let Some(field @ (Group::Ffdhe2048 | Group::Ffdhe3072 | Group::Ffdhe4096)) = cell.group
+    {
         let file = place.identities.directory.join(format!("{}.pem", field.name()));
         command.arg("-dhparam").arg(file);
     }
@@ -381,6 +456,20 @@ fn gnutls_client(
         .args(["--insecure", "--no-ca-verification", "--priority", &priority])
         .args(["--port", &port.to_string()])
         .args(resume.then_some("--resume"));
+    if cell.is_tls13() {
+        command.args(["--keymatexport", EXPORT.0, "--keymatexportsize", &EXPORT.1.to_string()]);
+        command.args(["--sni-hostname", "localhost"]);
+    }
+    if resume && cell.extra == Extra::EarlyData {
+        write_request(place)?;
+        command.args(["--earlydata", "request"]);
+    }
+    if cell.extra == Extra::KeyUpdate {
+        command.arg("--inline-commands");
+    }
+    if cell.resumption == Resumption::ExternalPsk {
+        command.args(["--pskusername", PSK.0, "--pskkey", PSK.1]);
+    }
     if let Some(name) = cell.client_certificate.identity() {
         command.arg("--x509keyfile").arg(place.identities.key(name));
         command.arg("--x509certfile").arg(place.identities.certificate(name));
@@ -401,6 +490,16 @@ fn gnutls_server(command: &mut Command, place: &Place, cell: &Cell, port: u16) -
         .arg("--x509certfile")
         .arg(place.identities.certificate(name))
         .args((cell.resumption == Resumption::Id).then_some("--noticket"));
+    if cell.is_tls13() {
+        command.args(["--keymatexport", EXPORT.0, "--keymatexportsize", &EXPORT.1.to_string()]);
+    }
+    if cell.extra == Extra::EarlyData {
+        command.args(["--earlydata", "--maxearlydata", "4096"]);
+    }
+    if cell.resumption == Resumption::ExternalPsk {
+        write(&place.directory.join("psk-passwd"), &format!("{}:{}\n", PSK.0, PSK.1))?;
+        command.args(["--pskpasswd", "psk-passwd"]);
+    }
     match cell.client_certificate.identity() {
         Some(name) => {
             command.args(["--require-client-cert", "--verify-client-cert", "--x509cafile"]);

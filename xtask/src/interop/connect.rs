@@ -8,10 +8,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::interop::cell::{Cell, Group, Resumption};
+use crate::interop::cell::{Cell, EXPORT, Extra, Group, Resumption};
 use crate::interop::commands::Place;
 use crate::interop::conversation::Secret;
 use crate::interop::process::exchange;
+use crate::interop::server::psk_file;
 use crate::interop::stacks::Role;
 
 /// How a server sends a line back.
@@ -21,6 +22,8 @@ pub(crate) enum Echo {
     AndClose,
     /// As it came; the client closes.
     Plain,
+    /// As it came, without early data; the client closes.
+    WithoutEarly,
     /// Its characters in the reverse order; the client closes.
     Reversed,
 }
@@ -57,7 +60,8 @@ pub(crate) fn converse(
         .args((!cell.extended_master_secret).then_some("--no-ems"))
         .args((!cell.encrypt_then_mac).then_some("--no-etm"))
         .args((cell.resumption == Resumption::Id).then_some("--no-tickets"))
-        .args((cell.resumption != Resumption::None).then_some("--resume"))
+        .args(cell.resumption.resumes().then_some("--resume"))
+        .args(cell.is_tls13().then_some(["--keying-material", EXPORT.0]).into_iter().flatten())
         .args((echo != Echo::AndClose).then_some("--close-at-end"))
         .arg("--ca-file")
         .arg(place.identities.certificate(cell.server_identity()))
@@ -67,8 +71,22 @@ pub(crate) fn converse(
         command.arg("--key").arg(place.identities.key(name));
         command.arg("--cert").arg(place.identities.certificate(name));
     }
+    if cell.resumption == Resumption::ExternalPsk {
+        command.arg("--external-psk").arg(psk_file(place, cell)?);
+    }
     let line = line(cell);
-    let done = exchange(&mut command, format!("{line}\n").as_bytes(), line.len() + 1)?;
+    let input = format!("{line}\n");
+    let mut late = input.as_str();
+    if cell.extra == Extra::EarlyData {
+        // The first half of the line comes early, the other one behind the handshake.
+        let (early, rest) = input.split_at(LINE_LEN / 2);
+        let path = place.directory.join("early-data");
+        fs::write(&path, early).context("cannot write the early data")?;
+        command.arg("--early-data").arg(path);
+        late = rest;
+    }
+    let answer_len = if echo == Echo::WithoutEarly { late.len() } else { input.len() };
+    let done = exchange(&mut command, late.as_bytes(), answer_len)?;
     let (reports, other): (Vec<_>, Vec<_>) =
         done.errors.lines().partition(|line| line.starts_with('{'));
     let reports: Vec<Value> = reports
@@ -88,7 +106,7 @@ pub(crate) fn converse(
     if reports.is_empty() {
         bail!("{complaint}");
     }
-    if cell.resumption != Resumption::None && reports.len() == 1 {
+    if cell.resumption.resumes() && reports.len() == 1 {
         bail!("resumed: expected another connection; {complaint}");
     }
     // The comparison with the cell finds it.
@@ -96,6 +114,7 @@ pub(crate) fn converse(
     let came = String::from_utf8_lossy(&done.output);
     let wanted = match echo {
         Echo::AndClose | Echo::Plain => line,
+        Echo::WithoutEarly => late.trim_end().to_owned(),
         Echo::Reversed => line.chars().rev().collect(),
     };
     ensure!(came.trim_end() == wanted, "data: {} bytes came back, not the line", came.len());

@@ -28,7 +28,7 @@ use clap::Args;
 
 use crate::command::in_parallel_by;
 use crate::features::{BACKENDS, chosen_backends};
-use crate::interop::cell::Cell;
+use crate::interop::cell::{Cell, Version};
 use crate::interop::choose::cells_of;
 use crate::interop::commands::Place;
 use crate::interop::conversation::Conversation;
@@ -36,7 +36,7 @@ use crate::interop::peer::{Meddling, Peer};
 use crate::interop::planted::{Planted, kinds, plant};
 use crate::interop::process::OutOfTime;
 use crate::interop::server::Servers;
-use crate::interop::stacks::{CLIENTS, Ready, Refusal, Role, SERVERS, Stack, Start};
+use crate::interop::stacks::{CLIENTS, Kind, Ready, Refusal, Role, SERVERS, Stack, Start};
 use crate::workspace::Workspace;
 
 /// Which part of the matrix to run.
@@ -52,8 +52,11 @@ pub(crate) struct Options {
     /// Only this backend of our side; may be given several times.
     #[arg(long = "backend", value_name = "NAME")]
     backends: Vec<String>,
-    /// A few cells with OpenSSL, GnuTLS and tlslite-ng, or with the given stacks, as far as they
-    /// are installed.
+    /// Only cells of this version, such as `tls1.3`.
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    version: Option<Version>,
+    /// A few cells with OpenSSL, GnuTLS and tlslite-ng, and one of TLS 1.3 with each stack that
+    /// cargo need not build; or with the given stacks, as far as they are installed.
     #[arg(long)]
     smoke: bool,
     /// Continue without the stacks that are not installed.
@@ -70,13 +73,20 @@ pub(crate) struct Options {
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask interop                            the matrix; writes docs/interop.md
+  cargo xtask interop --version tls1.3           of one version; writes docs/interop-tls1.3.md
   cargo xtask interop --smoke                    a few cells, with what is installed
   cargo xtask interop --stack nss --role server --backend ring --json cells.json
   cargo xtask interop --allow-missing            all stacks that are installed
 
 Parts of the matrix are reported in target/interop/interop.md.";
 
-/// The stacks of a short run: those that differ little between distributions.
+fn version(text: &str) -> Result<Version, String> {
+    let names = Version::ALL.map(Version::argument).join(", ");
+    let found = Version::ALL.into_iter().find(|version| version.argument() == text);
+    found.ok_or_else(|| format!("expected one of {names}"))
+}
+
+/// The stacks of a short run up to TLS 1.2: those that differ little between distributions.
 const SMOKE_STACKS: [&str; 3] = ["openssl", "gnutls", "tlslite-ng"];
 
 /// Runs the few cells that CI runs.
@@ -95,12 +105,23 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
 /// Fails when a cell is red, when a planted fault is not found, when a stack is missing that may
 /// not be, and when nothing is left.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let smoke_stacks = SMOKE_STACKS.map(str::to_owned);
+    let smoke_stacks = SMOKE_STACKS;
     let mut stacks = match &options.stacks[..] {
-        [] if options.smoke => chosen_stacks(&smoke_stacks)?,
+        // Of the other stacks, TLS 1.3 only; those that cargo has to build are left out.
+        [] if options.smoke => {
+            let mut stacks = chosen_stacks(&[])?;
+            stacks.retain(|stack| {
+                let speaks = stack.versions.contains(&Version::Tls1_3);
+                smoke_stacks.contains(&stack.key) || speaks && !matches!(stack.kind, Kind::Peer(_))
+            });
+            stacks
+        }
         names => chosen_stacks(names)?,
     };
-    stacks.retain(|stack| options.role.is_none_or(|role| role == stack.role));
+    stacks.retain(|stack| {
+        let has_version = options.version.is_none_or(|it| stack.versions.contains(&it));
+        options.role.is_none_or(|role| role == stack.role) && has_version
+    });
     let mut backends = chosen_backends(&options.backends)?;
     // The one that supports everything comes first: what it refuses, the stack does not support.
     backends.sort_by_key(|backend| *backend != "openssl");
@@ -110,7 +131,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(may_miss || missing == 0, "{missing} stacks are missing (--allow-missing)");
 
     let servers = Servers::build(workspace)?;
-    let bench = Bench { workspace, servers, backends, smoke: options.smoke };
+    let is_chosen = !options.stacks.is_empty();
+    let bench = Bench {
+        workspace,
+        servers,
+        backends,
+        smoke: options.smoke,
+        is_chosen,
+        version: options.version,
+    };
     let start = Instant::now();
     let processors = thread::available_parallelism().map_or(2, NonZero::get);
     let jobs = options.jobs.map_or(processors + 1, NonZero::get);
@@ -121,16 +150,21 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     });
     println!("interop: {} s", start.elapsed().as_secs());
 
-    let all = CLIENTS.len() + SERVERS.len();
+    let has_version =
+        |stack: &&Stack| options.version.is_none_or(|it| stack.versions.contains(&it));
+    let all = CLIENTS.iter().chain(&SERVERS).filter(has_version).count();
     let whole = ready.len() == all && bench.backends.len() == BACKENDS.len() && !options.smoke;
     let directory = if whole { workspace.root().join("docs") } else { workspace.target("interop") };
-    let path = directory.join("interop.md");
+    let path = directory.join(match options.version {
+        Some(version) => format!("interop-{}.md", version.argument()),
+        None => "interop.md".to_owned(),
+    });
     fs::write(&path, report::markdown(&ready, &runs)).context("cannot write the report")?;
     println!("{}: written", path.display());
     if let Some(path) = &options.json {
         fs::write(path, report::json(&runs)?).context("cannot write the cells")?;
     }
-    conclude(&runs, whole)
+    conclude(&runs, whole && options.version.is_none())
 }
 
 fn chosen_stacks(names: &[String]) -> Result<Vec<&'static Stack>> {
@@ -165,8 +199,8 @@ enum Verdict {
     Green,
     /// The stack does not support this, and it failed for this reason.
     PeerCannot(&'static str),
-    /// The backend does not support the cipher, and our side declined.
-    BackendCannot,
+    /// The backend does not support this, and our side declined.
+    BackendCannot(&'static str),
     /// Anything else.
     Red(String),
 }
@@ -204,6 +238,9 @@ struct Bench<'a> {
     servers: Servers,
     backends: Vec<&'static str>,
     smoke: bool,
+    /// Whether stacks were asked for by name.
+    is_chosen: bool,
+    version: Option<Version>,
 }
 
 impl Bench<'_> {
@@ -213,6 +250,10 @@ impl Bench<'_> {
         let start = Instant::now();
         let is_refused = |cell: &Cell| self.refusal(stack, cell).is_some();
         let mut cells = cells_of(stack, &self.backends, self.smoke, is_refused);
+        if self.smoke && !self.is_chosen && !SMOKE_STACKS.contains(&stack.key) {
+            cells.retain(Cell::is_tls13);
+        }
+        cells.retain(|cell| self.version.is_none_or(|version| version == cell.version));
         if let Start::Program(launch) = &ready.start {
             // A program that reads something once is started as seldom as possible.
             cells.sort_by_key(|cell| launch.properties(cell, stack.role));
@@ -239,7 +280,7 @@ impl Bench<'_> {
             |(cell, verdict): &(Cell, Verdict)| (*verdict == Verdict::Green).then_some(*cell);
         let green: Vec<_> = judged.iter().filter_map(is_green).collect();
         let is_refused = |cell: &Cell| self.refusal(stack, cell).is_some();
-        let planted = plant(&mut peer, stack, &self.backends, &green, &is_refused);
+        let planted = plant(&mut peer, stack, &self.backends, &green, self.smoke, &is_refused);
         Ok((judged, planted))
     }
 
@@ -257,17 +298,21 @@ impl Bench<'_> {
     /// Returns why a cell does not work, if it does not.
     fn refusal(&self, stack: &Stack, cell: &Cell) -> Option<(Refusal, Verdict)> {
         if let Some(refusal) = stack.refusal(cell) {
-            return Some((refusal, Verdict::PeerCannot(refusal.reason)));
+            let verdict = Verdict::PeerCannot(refusal.reason);
+            return Some((refusal, verdict));
         }
-        if self.servers.has(cell.backend, cell.suite.cipher) {
+        let reason = if !self.servers.has(cell.backend, cell.suite.cipher) {
+            "the backend does not support the cipher"
+        } else if cell.is_tls13() && !self.servers.has_group(cell.backend, cell.group) {
+            "the backend does not support the group"
+        } else {
             return None;
-        }
-        let said = match stack.role {
-            Role::Client => stack.handshake_failure,
-            Role::Server => &["see `sslprov suites`"],
         };
-        let reason = "the backend does not support the cipher";
-        Some((Refusal { reason, said }, Verdict::BackendCannot))
+        let said = match stack.role {
+            Role::Client if !cell.is_tls13() => stack.handshake_failure,
+            _ => &["see `sslprov suites`"],
+        };
+        Some((Refusal { reason, said }, Verdict::BackendCannot(reason)))
     }
 }
 
@@ -293,10 +338,10 @@ fn excused(refusal: Refusal, excuse: Verdict, outcome: Result<()>) -> Verdict {
 /// One line for a run, and one for each red cell and each fault that was not found.
 fn summary(run: &StackRun) -> String {
     let peer = run.count(|verdict| matches!(verdict, Verdict::PeerCannot(_)));
-    let backend = run.count(|verdict| *verdict == Verdict::BackendCannot);
+    let backend = run.count(|verdict| matches!(verdict, Verdict::BackendCannot(_)));
     let red = run.cells.iter().filter_map(|(cell, verdict)| match verdict {
         Verdict::Red(message) => Some(format!("\n  RED {cell}: {message}")),
-        Verdict::Green | Verdict::PeerCannot(_) | Verdict::BackendCannot => None,
+        Verdict::Green | Verdict::PeerCannot(_) | Verdict::BackendCannot(_) => None,
     });
     let missed = run.planted.iter().filter_map(|planted| {
         let missed = planted.missed.as_ref()?;
@@ -386,7 +431,7 @@ mod tests {
         let green = || run(Verdict::Green, None);
         assert!(conclude(&[green()], false).is_ok());
         assert!(conclude(&[green()], true).is_err(), "some kinds were not planted");
-        assert!(conclude(&[run(Verdict::BackendCannot, None)], false).is_err());
+        assert!(conclude(&[run(Verdict::BackendCannot("no cipher"), None)], false).is_err());
         let red = run(Verdict::Red("why".into()), None);
         assert!(summary(&red).contains(": why"));
         assert!(conclude(&[green(), red], false).is_err());

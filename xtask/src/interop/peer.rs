@@ -6,10 +6,10 @@ use std::net::{Ipv4Addr, TcpStream};
 
 use anyhow::{Context, Error, Result, anyhow};
 
-use crate::interop::cell::Cell;
-use crate::interop::commands::{Place, Tool};
+use crate::interop::cell::{Cell, Extra};
+use crate::interop::commands::{Place, Tool, server_exports};
 use crate::interop::connect::{self, Echo};
-use crate::interop::conversation::{Conversation, Secret};
+use crate::interop::conversation::{Conversation, Secret, Told};
 use crate::interop::process::OutOfTime;
 use crate::interop::programs::Running;
 use crate::interop::relay::Relay;
@@ -64,7 +64,13 @@ impl<'a> Peer<'a> {
     }
 
     fn as_client(&mut self, cell: &Cell, meddling: Meddling) -> Result<Conversation> {
-        let (port, key_log) = self.servers.of_cell(self.workspace, cell)?;
+        // Its key log has no other cell in it.
+        let own = cell.is_tls13().then(|| self.servers.of_tls13_cell(self.place, cell));
+        let own = own.transpose()?;
+        let (port, key_log) = match &own {
+            Some(server) => (server.port, server.key_log.clone()),
+            None => self.servers.of_cell(self.workspace, cell)?,
+        };
         let relay = relay(port, meddling)?;
         let to = relay.as_ref().map_or(port, |relay| relay.port);
         let outcome = match (&self.ready.start, &mut self.program) {
@@ -72,9 +78,9 @@ impl<'a> Peer<'a> {
             (Start::Program(_), Some(running)) => running.converse(cell, to),
             (Start::Program(_), None) => Err(anyhow!("the program is not prepared")),
         };
-        let (sessions, secrets) = altered(outcome, relay.as_ref())?;
+        let Told { sessions, secrets, exports } = altered(outcome, relay.as_ref())?;
         let text = fs::read_to_string(key_log).context("cannot read the server's key log")?;
-        Ok(Conversation { sessions, secrets, own_secrets: Secret::of_key_log(&text) })
+        Ok(Conversation { sessions, secrets, own_secrets: Secret::of_key_log(&text), exports })
     }
 
     fn as_server(&mut self, cell: &Cell, meddling: Meddling) -> Result<Conversation> {
@@ -82,6 +88,9 @@ impl<'a> Peer<'a> {
             (Start::Command(Tool::OpenSsl), Meddling::OtherEcho) => Echo::Plain,
             (Start::Command(_), Meddling::OtherEcho) => Echo::Reversed,
             (Start::Command(Tool::OpenSsl), _) => Echo::Reversed,
+            (Start::Command(Tool::GnuTls), _) if cell.extra == Extra::EarlyData => {
+                Echo::WithoutEarly
+            }
             (Start::Command(Tool::GnuTls | Tool::Botan), _) => Echo::Plain,
             (Start::Program(_), Meddling::OtherEcho) => Echo::Reversed,
             (Start::Program(_), _) => Echo::AndClose,
@@ -98,7 +107,8 @@ impl<'a> Peer<'a> {
                 let outcome = connect(server.port);
                 let complaint = server.complaint();
                 let secrets = server.finish()?;
-                (outcome, if secrets.is_empty() { Err(complaint) } else { Ok(secrets) })
+                let exports = server_exports(self.place);
+                (outcome, if secrets.is_empty() { Err(complaint) } else { Ok((secrets, exports)) })
             }
             (Start::Program(_), Some(running)) => {
                 let port = running.listen(cell)?;
@@ -111,13 +121,13 @@ impl<'a> Peer<'a> {
             }
             (Start::Program(_), None) => return Err(anyhow!("the program is not prepared")),
         };
-        let is_silent = self.ready.stack.secrets.at_least(1) == 0;
+        let is_silent = self.ready.stack.secrets_of(cell).at_least(1) == 0;
         match (outcome, of_server) {
-            (Ok((sessions, own_secrets)), Ok(secrets)) => {
-                Ok(Conversation { sessions, secrets, own_secrets })
+            (Ok((sessions, own_secrets)), Ok((secrets, exports))) => {
+                Ok(Conversation { sessions, secrets, own_secrets, exports })
             }
             (Ok((sessions, own_secrets)), Err(_)) if is_silent && self.program.is_none() => {
-                Ok(Conversation { sessions, secrets: Vec::new(), own_secrets })
+                Ok(Conversation { sessions, own_secrets, ..Conversation::default() })
             }
             (Ok(_), Err(complaint)) => Err(anyhow!("the server: {complaint}")),
             (Err(error), _) if error.is::<OutOfTime>() => Err(error),

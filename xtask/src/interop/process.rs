@@ -5,14 +5,14 @@ use std::error::Error;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 /// How long a process may take for a response.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A process exceeded its time limit, which is a failure also for an unsupported cell.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +26,20 @@ impl fmt::Display for OutOfTime {
 
 impl Error for OutOfTime {}
 
-/// Runs `command` with `input`, without closing its standard input, and returns its output and the
-/// last lines of its error output.
+/// What a process printed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) output: Vec<u8>,
+    /// The last lines of its error output.
+    pub(crate) complaint: String,
+}
+
+/// Runs `command` with `input`, without closing its standard input.
 ///
 /// # Errors
 ///
 /// Fails when it does not start, or does not end in time.
-pub(crate) fn ask_once(command: &mut Command, input: &[u8]) -> Result<(Vec<u8>, String)> {
+pub(crate) fn ask_once(command: &mut Command, input: &[u8]) -> Result<Asked> {
     let mut child = Killed::start(command.stderr(Stdio::piped()))?;
     let output = child.child.stdout.take().map(read_to_end).context("no standard output")?;
     let errors = child.child.stderr.take().map(read_to_end).context("no standard error")?;
@@ -41,7 +48,61 @@ pub(crate) fn ask_once(command: &mut Command, input: &[u8]) -> Result<(Vec<u8>, 
     let _ = stdin.write_all(input);
     let output = output.recv_timeout(PATIENCE).map_err(|_| OutOfTime)?;
     let errors = errors.recv_timeout(PATIENCE).map_err(|_| OutOfTime)?;
-    Ok((output, last_lines(&errors)))
+    Ok(Asked { output, complaint: last_lines(&errors) })
+}
+
+/// Runs `command` with `first`, and with `rest` once it has printed `sign` to either output, so
+/// that it does not read both at once. Its standard input stays open.
+///
+/// # Errors
+///
+/// Fails when it does not start, or does not end in time.
+pub(crate) fn ask_in_turns(
+    command: &mut Command,
+    first: &[u8],
+    sign: &str,
+    rest: &[u8],
+) -> Result<Asked> {
+    let mut child = Killed::start(command.stderr(Stdio::piped()))?;
+    let (sender, chunks) = channel();
+    let output = child.child.stdout.take().context("no standard output")?;
+    let errors = child.child.stderr.take().context("no standard error")?;
+    send_chunks(output, false, sender.clone());
+    send_chunks(errors, true, sender);
+    let mut stdin = child.child.stdin.take().context("no standard input")?;
+    // As above.
+    let _ = stdin.write_all(first);
+    let mut printed = [Vec::new(), Vec::new()];
+    let mut is_waiting = true;
+    loop {
+        let (is_error, chunk): (bool, Vec<u8>) = match chunks.recv_timeout(PATIENCE) {
+            Ok(received) => received,
+            Err(RecvTimeoutError::Timeout) => bail!(OutOfTime),
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        if let Some(printed) = printed.get_mut(usize::from(is_error)) {
+            printed.extend_from_slice(&chunk);
+        }
+        let has_sign = || printed.iter().any(|it| String::from_utf8_lossy(it).contains(sign));
+        if is_waiting && has_sign() {
+            is_waiting = false;
+            let _ = stdin.write_all(rest);
+        }
+    }
+    let [output, errors] = printed;
+    Ok(Asked { output, complaint: last_lines(&errors) })
+}
+
+/// Reads a pipe in a thread, and sends what comes with the number of the pipe.
+fn send_chunks(mut pipe: impl Read + Send + 'static, mark: bool, sender: Sender<(bool, Vec<u8>)>) {
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(len @ 1..) = pipe.read(&mut buffer) {
+            if sender.send((mark, buffer.get(..len).unwrap_or_default().to_vec())).is_err() {
+                break;
+            }
+        }
+    });
 }
 
 /// Returns the last three lines that are not empty.
@@ -228,7 +289,16 @@ mod tests {
     fn a_process_is_asked_and_its_complaint_kept() {
         let script = "read line; echo \"heard $line\"; printf '%s\\n' first 2 3 last '' >&2";
         let asked = ask_once(Command::new("sh").args(["-c", script]), b"this\n").unwrap();
-        assert_eq!(asked, (b"heard this\n".to_vec(), "2 / 3 / last".to_owned()));
+        assert_eq!(asked.output, b"heard this\n");
+        assert_eq!(asked.complaint, "2 / 3 / last");
+    }
+
+    #[test]
+    fn the_second_turn_waits_for_the_sign_of_the_first() {
+        let script = "read one; echo \"got $one\" >&2; read two; echo $two";
+        let mut shell = Command::new("sh");
+        let asked = ask_in_turns(shell.args(["-c", script]), b"a\n", "got a", b"b\n").unwrap();
+        assert_eq!((asked.output.as_slice(), asked.complaint.as_str()), (&b"b\n"[..], "got a"));
     }
 
     #[test]

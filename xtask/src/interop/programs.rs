@@ -7,12 +7,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use data_encoding::HEXLOWER;
-use serde_json::Value;
 
 use crate::command::{Run, is_installed};
 use crate::interop::cell::{Cell, Group};
 use crate::interop::commands::Place;
-use crate::interop::conversation::{Secret, session_in};
+use crate::interop::conversation::{Secret, Told, session_in};
 use crate::interop::process::{Dialogue, OutOfTime};
 use crate::interop::stacks::Role;
 use crate::python;
@@ -142,6 +141,23 @@ impl Program {
     }
 }
 
+/// Builds a peer in Rust. Its workspace is its own, since OpenSSL from source would be that of all
+/// others here too; the first build takes minutes.
+///
+/// # Errors
+///
+/// Fails when cargo does, such as without a compiler for the library.
+pub(crate) fn build_peer(workspace: &Workspace, package: &str, role: Role) -> Result<Launch> {
+    let manifest = workspace.root().join("tests/interop/peers/Cargo.toml");
+    let target = workspace.target("interop/peers");
+    Run::cargo("build")
+        .args(["--quiet", "--locked", "--package", package, "--manifest-path"])
+        .args([&manifest, Path::new("--target-dir"), &target])
+        .run(workspace)?;
+    let program = target.join("debug").join(package);
+    Ok(Launch { program, arguments: vec![role.name().to_owned()], properties: None })
+}
+
 impl CLibrary {
     fn flags(&self, workspace: &Workspace) -> Result<Vec<String>> {
         match self {
@@ -159,7 +175,7 @@ impl CLibrary {
 
 /// What Java's own TLS reads once in a process.
 fn jsse(cell: &Cell, role: Role) -> Vec<String> {
-    let groups: Vec<_> = cell.groups(role).into_iter().map(Group::name).collect();
+    let groups: Vec<_> = cell.peer_groups(role).into_iter().map(Group::name).collect();
     let mut properties =
         vec![format!("-Djdk.tls.useExtendedMasterSecret={}", cell.extended_master_secret)];
     if !groups.is_empty() {
@@ -213,6 +229,7 @@ pub(crate) struct Running<'a> {
 struct Reply {
     answers: Vec<Vec<u8>>,
     secrets: Vec<Secret>,
+    exports: Vec<String>,
     failure: Option<String>,
 }
 
@@ -221,13 +238,12 @@ impl<'a> Running<'a> {
         Self { launch, place, current: None }
     }
 
-    /// Runs a cell with a client. Returns the sessions as `sslprov serve` reports them, and the
-    /// secrets of the client.
+    /// Runs a cell with a client.
     ///
     /// # Errors
     ///
     /// Fails when a connection does, with the client's own message, or when the program ends.
-    pub(crate) fn converse(&mut self, cell: &Cell, port: u16) -> Result<(Vec<Value>, Vec<Secret>)> {
+    pub(crate) fn converse(&mut self, cell: &Cell, port: u16) -> Result<Told> {
         let role = Role::Client;
         let mut dialogue = self.take(cell, role)?;
         dialogue.send(&format!("{port} {}", cell.line(role)))?;
@@ -237,7 +253,11 @@ impl<'a> Running<'a> {
             Some(message) => Err(anyhow!(message)),
             None => {
                 let sessions = reply.answers.iter().map(|answer| session_in(answer));
-                Ok((sessions.collect::<Result<_>>()?, reply.secrets))
+                Ok(Told {
+                    sessions: sessions.collect::<Result<_>>()?,
+                    secrets: reply.secrets,
+                    exports: reply.exports,
+                })
             }
         }
     }
@@ -260,18 +280,18 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Returns the secrets of the server, or why it failed. It may still wait for a connection:
+    /// Returns what the server knows, or why it failed. It may still wait for a connection:
     /// then it is ended.
     ///
     /// # Errors
     ///
     /// Fails when the program ends.
-    pub(crate) fn finish(&mut self) -> Result<Result<Vec<Secret>, String>> {
+    pub(crate) fn finish(&mut self) -> Result<Result<(Vec<Secret>, Vec<String>), String>> {
         let (properties, mut dialogue) = self.current.take().context("no server runs")?;
         match Reply::receive(&mut dialogue) {
             Ok(reply) => {
                 self.current = Some((properties, dialogue));
-                Ok(reply.failure.map_or(Ok(reply.secrets), Err))
+                Ok(reply.failure.map_or(Ok((reply.secrets, reply.exports)), Err))
             }
             Err(error) if error.is::<OutOfTime>() => Ok(Err("it still waits".into())),
             Err(error) => Err(error),
@@ -308,6 +328,10 @@ impl Reply {
                 ("secret", words) => {
                     reply.secrets.push(Secret::parse(words).context("a malformed secret")?);
                 }
+                ("log", line) => {
+                    reply.secrets.push(Secret::parse_line(line).context("a malformed key log")?);
+                }
+                ("export", hex) => reply.exports.push(hex.to_owned()),
                 ("failed", message) => {
                     reply.failure = Some(message.to_owned());
                     return Ok(reply);

@@ -3,7 +3,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -13,9 +13,12 @@ use serde_json::Value;
 
 use crate::command::Run;
 use crate::features::{BACKENDS, OpenSsl, feature_of};
-use crate::interop::cell::{Cell, Cipher, ClientCertificate, Resumption};
+use crate::interop::cell::{
+    Cell, Cipher, ClientCertificate, EXPORT, Extra, Group, PSK, Resumption,
+};
+use crate::interop::commands::Place;
 use crate::interop::identities::Identities;
-use crate::interop::process::Dialogue;
+use crate::interop::process::{Dialogue, last_lines};
 use crate::workspace::Workspace;
 
 /// The server's key, in `tests/data`.
@@ -68,6 +71,63 @@ impl Servers {
         cipher == Cipher::NULL || operations.is_some_and(|it| it.contains(cipher.operation))
     }
 
+    /// Returns whether the backend has the group, which few have if it is hybrid.
+    pub(crate) fn has_group(&self, backend: &str, group: Option<Group>) -> bool {
+        let operations = self.operations.get(backend);
+        let has = |name: &str| operations.is_some_and(|it| it.contains(name));
+        match group {
+            Some(Group::P521) => has("ECDH secp521r1"),
+            Some(group) => group.kem().is_none_or(has),
+            None => true,
+        }
+    }
+
+    /// Starts a server for one cell of TLS 1.3 alone, with the files of a stack. It has the suite,
+    /// the group and the certificate of the cell.
+    ///
+    /// # Errors
+    ///
+    /// Fails with its message when it does not start, such as without a suite or a group.
+    pub(crate) fn of_tls13_cell(&self, place: &Place, cell: &Cell) -> Result<Server> {
+        let key_log = place.directory.join("server-keys");
+        if key_log.exists() {
+            fs::remove_file(&key_log).context("cannot remove the key log of the last cell")?;
+        }
+        let errors = place.directory.join("server-errors");
+        let file = File::create(&errors).context("cannot create a file")?;
+        let identity = cell.server_identity();
+        let is_rsa = identity == "server-rsa";
+        let requires = cell.client_certificate != ClientCertificate::None;
+        let (key, certificate) = match is_rsa {
+            true => ("--key", "--cert"),
+            false => ("--ecdsa-key", "--ecdsa-cert"),
+        };
+        let mut command = Command::new(&self.program);
+        command
+            .args(["serve", "--quiet", "--listen", "127.0.0.1:0", "--backend", cell.backend])
+            .args(["--versions", "tls1.3", "--threads", "1", "--timeout", "60"])
+            .arg(format!("--suites=0x{:04x}", cell.suite.id))
+            .args(cell.group.map(|group| format!("--groups={}", group.name())))
+            .args(["--client-auth", if requires { "require" } else { "none" }])
+            .args(["--keying-material", EXPORT.0])
+            .args((cell.resumption == Resumption::Ticket).then_some("--tickets"))
+            .args((cell.extra == Extra::EarlyData).then_some("--early-data=4096"))
+            .args((cell.extra == Extra::EarlyData).then_some("--early-data-window=60"))
+            .args([Path::new(key), &self.identities.key(identity)])
+            .args([Path::new(certificate), &self.identities.certificate(identity)])
+            .args([Path::new("--keylog"), &key_log])
+            .stderr(file);
+        if cell.resumption == Resumption::ExternalPsk {
+            command.arg("--external-psk").arg(psk_file(place, cell)?);
+        }
+        let mut process = Dialogue::start(&mut command)?;
+        let line = process.receive().with_context(|| {
+            let errors = fs::read(&errors).unwrap_or_default();
+            format!("our server does not start: {}", last_lines(&errors))
+        })?;
+        Ok(Server { process, port: port_in(&line)?, key_log })
+    }
+
     /// Returns the port of the server for a cell, which is started if it does not run yet, and the
     /// path of its key log.
     ///
@@ -108,7 +168,7 @@ impl Servers {
             .args(match resumption {
                 Resumption::Id => &[][..],
                 Resumption::Ticket => &["--tickets", "--no-resumption"],
-                Resumption::None => &["--no-resumption"],
+                Resumption::None | Resumption::ExternalPsk => &["--no-resumption"],
             })
             .args([Path::new("--key"), &self.identities.key("server-rsa")])
             .args([Path::new("--cert"), &self.identities.certificate("server-rsa")])
@@ -118,12 +178,27 @@ impl Servers {
             .stderr(errors);
         let mut process = Dialogue::start(&mut command)?;
         let line = process.receive().context("the server does not start")?;
-        let port = line
-            .strip_prefix("listening on 127.0.0.1:")
-            .and_then(|port| port.trim().parse().ok())
-            .with_context(|| format!("unexpected line from the server: {line:?}"))?;
-        Ok(Server { process, port, key_log })
+        Ok(Server { process, port: port_in(&line)?, key_log })
     }
+}
+
+fn port_in(line: &str) -> Result<u16> {
+    line.strip_prefix("listening on 127.0.0.1:")
+        .and_then(|port| port.trim().parse().ok())
+        .with_context(|| format!("unexpected line from the server: {line:?}"))
+}
+
+/// Writes the pre-shared key for our side, with the hash of the suite.
+///
+/// # Errors
+///
+/// Fails when the file cannot be written.
+pub(crate) fn psk_file(place: &Place, cell: &Cell) -> Result<PathBuf> {
+    let path = place.directory.join("psk");
+    let hash = if cell.suite.has_sha384() { "sha384" } else { "sha256" };
+    let (name, key) = PSK;
+    fs::write(&path, format!("{name} {key} {hash}\n")).context("cannot write the key")?;
+    Ok(path)
 }
 
 /// What each backend supports, as `sslprov backends --json` lists it.
@@ -140,10 +215,10 @@ fn operations(listed: &str) -> Option<BTreeMap<String, BTreeSet<String>>> {
 
 /// A running server, which ends with this value.
 #[derive(Debug)]
-struct Server {
+pub(crate) struct Server {
     process: Dialogue,
-    port: u16,
-    key_log: PathBuf,
+    pub(crate) port: u16,
+    pub(crate) key_log: PathBuf,
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use crate::command::Run;
 use crate::interop::cell::{
-    Cell, Cipher, ClientCertificate, Exchange, Group, Mac, Resumption, Version,
+    Cell, Cipher, ClientCertificate, Exchange, Extra, Group, Mac, Resumption, Version,
 };
 use crate::interop::commands::Tool;
-use crate::interop::programs::{Build, CLibrary, Launch, Program};
+use crate::interop::programs::{self, Build, CLibrary, Launch, Program};
 use crate::workspace::Workspace;
 
 /// A TLS stack.
@@ -27,6 +27,12 @@ pub(crate) struct Stack {
     /// How it resumes sessions.
     pub(crate) resumptions: &'static [Resumption],
     pub(crate) secrets: Secrets,
+    /// The versions that its cells have, the oldest first.
+    pub(crate) versions: &'static [Version],
+    /// Which secrets of TLS 1.3 it reports.
+    pub(crate) tls13_secrets: Secrets,
+    /// Whether it exports keying material in TLS 1.3.
+    pub(crate) exports: Exports,
     pub(crate) kind: Kind,
     /// What it reports of the alert `handshake_failure`.
     pub(crate) handshake_failure: &'static [&'static str],
@@ -59,6 +65,9 @@ pub(crate) enum Kind {
     Command(Tool),
     /// A program of ours on the stack's library.
     Program(Program),
+    /// A program of ours in Rust, which cargo builds with the library: a package in
+    /// `tests/interop/peers`.
+    Peer(&'static str),
 }
 
 /// Why a cell does not work.
@@ -96,6 +105,30 @@ impl Secrets {
         match self {
             Self::All => "yes".to_owned(),
             Self::OfFullHandshakes => "of full handshakes".to_owned(),
+            Self::None(reason) => format!("no: {reason}"),
+        }
+    }
+}
+
+/// Whether a stack exports keying material in TLS 1.3, to be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exports {
+    /// On every connection.
+    All,
+    /// Never, for this reason.
+    None(&'static str),
+}
+
+impl Exports {
+    /// Whether there is something to compare.
+    pub(crate) const fn is_compared(self) -> bool {
+        matches!(self, Self::All)
+    }
+
+    /// Returns its description in the report.
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::All => "yes".to_owned(),
             Self::None(reason) => format!("no: {reason}"),
         }
     }
@@ -140,8 +173,16 @@ impl Stack {
             how if self.resumptions.contains(&how) => return None,
             Resumption::Id => "no resumption by id",
             Resumption::Ticket => "no resumption by ticket",
+            Resumption::ExternalPsk => {
+                return no("no external pre-shared keys", &["external_psk: expected"]);
+            }
         };
         Some(Refusal { reason, said: &["resumed: expected"] })
+    }
+
+    /// Which secrets it reports for a cell.
+    pub(crate) fn secrets_of(&self, cell: &Cell) -> Secrets {
+        if cell.is_tls13() { self.tls13_secrets } else { self.secrets }
     }
 
     /// Prepares the program.
@@ -154,6 +195,10 @@ impl Stack {
         let (version, start) = match &self.kind {
             Kind::Command(tool) => {
                 (tool.version(workspace, self.role, packages)?, Start::Command(*tool))
+            }
+            Kind::Peer(package) => {
+                let launch = programs::build_peer(workspace, package, self.role)?;
+                (launch.version(workspace)?, Start::Program(launch))
             }
             Kind::Program(program) => {
                 let launch = program.build(workspace, packages)?;
@@ -202,6 +247,7 @@ const NOT_BUILT: &str = "disabled in Debian's build";
 const WITHDRAWN: &str = "not in TLS 1.2 (RFC 5469)";
 const NO_FIELDS: &str = "no negotiation of finite fields (RFC 7919)";
 const BOTH: &[Resumption] = &[Resumption::Id, Resumption::Ticket];
+const WITH_PSK: &[Resumption] = &[Resumption::Id, Resumption::Ticket, Resumption::ExternalPsk];
 
 /// What most stacks have in common; each overrides what differs.
 const CLIENT: Stack = Stack {
@@ -213,6 +259,9 @@ const CLIENT: Stack = Stack {
     encrypt_then_mac: Offer::AsAsked,
     resumptions: BOTH,
     secrets: Secrets::All,
+    versions: &Version::OLDER,
+    tls13_secrets: Secrets::All,
+    exports: Exports::All,
     kind: Kind::Command(Tool::OpenSsl),
     handshake_failure: &[],
     refusal: |_| None,
@@ -224,8 +273,144 @@ fn is_camellia(cipher: Cipher) -> bool {
     matches!(cipher, Cipher::CAMELLIA_128_CBC | Cipher::CAMELLIA_256_CBC)
 }
 
+const NO_HYBRID: &str = "no group with ML-KEM";
+const TWO_SHARES: &str = "sends a public key of each kind of group, so that none is asked for";
+const PSK_OF_SHA256: &str = "pre-shared keys with SHA-256 only";
+const NO_COMMAND: &str = "not by its command";
+
+/// Whether the group joins a curve with ML-KEM, which few stacks have.
+fn is_hybrid(cell: &Cell) -> bool {
+    cell.group.is_some_and(Group::is_hybrid)
+}
+
+/// What the command of OpenSSL 3.0 cannot do in TLS 1.3.
+fn tls13_of_openssl(cell: &Cell, role: Role) -> Option<Refusal> {
+    match (cell.resumption, cell.extra) {
+        _ if is_hybrid(cell) => no(NO_HYBRID, &["SSL_CONF_cmd(-groups"]),
+        (Resumption::ExternalPsk, _) if cell.suite.has_sha384() => {
+            no(PSK_OF_SHA256, &["external_psk: expected", "alert decrypt error"])
+        }
+        (_, Extra::EarlyData) if role == Role::Server => no(NO_COMMAND, &["early_data: expected"]),
+        _ => None,
+    }
+}
+
+fn tls13_of_gnutls(cell: &Cell, role: Role) -> Option<Refusal> {
+    match cell.group {
+        _ if cell.resumption == Resumption::ExternalPsk && cell.suite.has_sha384() => {
+            no(PSK_OF_SHA256, &["external_psk: expected", "Decrypt error", "illegal_parameter"])
+        }
+        _ if is_hybrid(cell) && role == Role::Client => no(NO_HYBRID, &["Syntax error at"]),
+        _ if is_hybrid(cell) => no(NO_HYBRID, &["Syntax error at"]),
+        Some(Group::X25519 | Group::Ffdhe2048) if cell.retried && role == Role::Client => {
+            no(TWO_SHARES, &["retried: expected"])
+        }
+        _ => None,
+    }
+}
+
+fn tls13_of_nss(cell: &Cell, _: Role) -> Option<Refusal> {
+    match cell.suite.cipher {
+        cipher if is_ccm(cipher) => no(NO_SUITE, &["configuration: -12266"]),
+        _ if is_hybrid(cell) => no(NO_HYBRID, &["handshake: -12265", "handshake: -12286"]),
+        _ => None,
+    }
+}
+
+fn tls13_of_tlslite(cell: &Cell, _: Role) -> Option<Refusal> {
+    match cell.extra {
+        _ if is_hybrid(cell) => no(NO_HYBRID, &["no group"]),
+        Extra::EarlyData => no("no early data", &["early_data: expected"]),
+        // RFC 8446 section 7.1: it goes up to the server's Finished.
+        _ if cell.client_certificate != ClientCertificate::None => {
+            let reason = "its exporter secret depends on the client's certificate";
+            no(reason, &["secrets: EXPORTER_SECRET of the peer"])
+        }
+        _ => None,
+    }
+}
+
+fn tls13_of_jsse(cell: &Cell, role: Role) -> Option<Refusal> {
+    match (cell.suite.cipher, cell.extra, cell.group) {
+        (cipher, ..) if is_ccm(cipher) => no(NO_SUITE, &["no suite"]),
+        _ if is_hybrid(cell) => no(NO_HYBRID, &["no group"]),
+        (_, Extra::EarlyData, _) => no("no early data", &["early_data: expected"]),
+        (_, Extra::KeyUpdate, _) => no("it decides itself when to replace keys", &["no KeyUpdate"]),
+        (.., Some(Group::X25519)) if cell.retried && role == Role::Client => {
+            no(TWO_SHARES, &["retried: expected"])
+        }
+        _ => None,
+    }
+}
+
+fn tls13_of_bouncy_castle(cell: &Cell, _: Role) -> Option<Refusal> {
+    match cell.extra {
+        _ if is_hybrid(cell) => no(NO_HYBRID, &["no group"]),
+        Extra::EarlyData => no("no early data", &["early_data: expected", "resumed: expected"]),
+        Extra::KeyUpdate => no("it sends no KeyUpdate by itself", &["no KeyUpdate"]),
+        _ => None,
+    }
+}
+
+fn tls13_of_go(cell: &Cell, role: Role) -> Option<Refusal> {
+    match (cell.suite.cipher, cell.extra) {
+        (cipher, _) if is_ccm(cipher) => no(NO_SUITE, &["no suite 0x"]),
+        _ if is_hybrid(cell) || cell.group == Some(Group::Ffdhe2048) => {
+            no("no such group", &["no group"])
+        }
+        (_, Extra::EarlyData) => no("no early data", &["early_data: expected"]),
+        (_, Extra::KeyUpdate) => no("it never asks for new keys", &["no KeyUpdate"]),
+        _ if role == Role::Client && cell.retried && cell.resumption == Resumption::Ticket => {
+            let reason = "wrong binders behind HelloRetryRequest, mended in Go 1.19.9";
+            no(reason, &["error decrypting message"])
+        }
+        _ => None,
+    }
+}
+
+fn tls13_of_rustls(cell: &Cell, _: Role) -> Option<Refusal> {
+    match (cell.suite.cipher, cell.group) {
+        _ if cell.resumption == Resumption::ExternalPsk => {
+            no("no external pre-shared keys", &["no external pre-shared keys"])
+        }
+        (cipher, _) if is_ccm(cipher) => no(NO_SUITE, &["no suite 0x"]),
+        (_, Some(Group::P521 | Group::Ffdhe2048 | Group::Secp384r1MlKem1024)) => {
+            no("no such group", &["no group 0x"])
+        }
+        _ => None,
+    }
+}
+
+fn tls13_of_new_openssl(cell: &Cell) -> Option<Refusal> {
+    match cell.resumption {
+        Resumption::ExternalPsk if cell.suite.has_sha384() => {
+            no(PSK_OF_SHA256, &["external_psk: expected", "alert decrypt error"])
+        }
+        _ => None,
+    }
+}
+
+fn tls13_of_boringssl(cell: &Cell, role: Role) -> Option<Refusal> {
+    match (cell.suite.cipher, cell.group) {
+        _ if cell.resumption == Resumption::ExternalPsk => {
+            no("no external pre-shared keys", &["no external pre-shared keys"])
+        }
+        (cipher, _) if is_ccm(cipher) => no(NO_SUITE, &["no suite 0x"]),
+        (_, Some(Group::Ffdhe2048 | Group::Secp256r1MlKem768 | Group::Secp384r1MlKem1024)) => {
+            no("no such group", &["no group 0x"])
+        }
+        _ if cell.retried && is_hybrid(cell) && role == Role::Client => {
+            no(TWO_SHARES, &["retried: expected"])
+        }
+        _ => None,
+    }
+}
+
 /// What NSS refuses on either side, with SSL_ERROR_UNKNOWN_CIPHER_SUITE.
 fn of_nss(cell: &Cell) -> Option<Refusal> {
+    if cell.is_tls13() {
+        return tls13_of_nss(cell, Role::Client);
+    }
     match (cell.suite.cipher, cell.suite.mac) {
         (cipher, Mac::SHA256) if is_camellia(cipher) => no(NO_SUITE, &["configuration: -12266"]),
         (cipher, _) if is_ccm(cipher) => no(NO_SUITE, &["configuration: -12266"]),
@@ -241,14 +426,17 @@ fn is_ccm(cipher: Cipher) -> bool {
 }
 
 /// Every stack of the matrix that is a client.
-pub(crate) const CLIENTS: [Stack; 10] = [
+pub(crate) const CLIENTS: [Stack; 13] = [
     Stack {
         key: "openssl",
+        versions: &Version::ALL,
+        resumptions: WITH_PSK,
         name: "OpenSSL",
         packages: "openssl",
         kind: Kind::Command(Tool::OpenSsl),
         handshake_failure: &["alert handshake failure"],
         refusal: |cell| match (cell.suite.cipher, cell.group) {
+            _ if cell.is_tls13() => tls13_of_openssl(cell, Role::Client),
             _ if cell.version == Version::Ssl3 => {
                 no("no SSL 3.0 in Debian's build", &["Unknown option: -ssl3"])
             }
@@ -262,11 +450,14 @@ pub(crate) const CLIENTS: [Stack; 10] = [
     },
     Stack {
         key: "gnutls",
+        versions: &Version::ALL,
+        resumptions: WITH_PSK,
         name: "GnuTLS",
         packages: "gnutls-bin",
         handshake_failure: &["Handshake failed"],
         kind: Kind::Command(Tool::GnuTls),
         refusal: |cell| match cell.suite.cipher {
+            _ if cell.is_tls13() => tls13_of_gnutls(cell, Role::Client),
             _ if cell.version == Version::Ssl3 => {
                 no("no SSL 3.0 in Debian's build", &["No or insufficient priorities"])
             }
@@ -277,6 +468,8 @@ pub(crate) const CLIENTS: [Stack; 10] = [
     },
     Stack {
         key: "nss",
+        versions: &Version::ALL,
+        tls13_secrets: Secrets::None("Debian builds it without a key log"),
         name: "NSS",
         packages: "gcc pkg-config libnss3-dev",
         encrypt_then_mac: Offer::Never,
@@ -291,10 +484,13 @@ pub(crate) const CLIENTS: [Stack; 10] = [
     },
     Stack {
         key: "tlslite-ng",
+        versions: &Version::ALL,
+        resumptions: WITH_PSK,
         name: "tlslite-ng",
         packages: "python3 python3-venv",
         kind: Kind::Program(Program { source: "tlslite_client.py", build: Build::Python }),
         refusal: |cell| match cell.suite.cipher {
+            _ if cell.is_tls13() => tls13_of_tlslite(cell, Role::Client),
             Cipher::DES => no(NO_SUITE, &["no suite"]),
             cipher if is_camellia(cipher) => no(NO_SUITE, &["no suite"]),
             _ => None,
@@ -303,6 +499,9 @@ pub(crate) const CLIENTS: [Stack; 10] = [
     },
     Stack {
         key: "jsse",
+        versions: &Version::ALL,
+        tls13_secrets: Secrets::None("its sessions know one secret only"),
+        exports: Exports::None("it has no exporter before Java 25"),
         name: "Java JSSE",
         packages: "default-jdk-headless",
         encrypt_then_mac: Offer::Never,
@@ -311,6 +510,7 @@ pub(crate) const CLIENTS: [Stack; 10] = [
             build: Build::Java { class: "JsseClient", libraries: &[] },
         }),
         refusal: |cell| match cell.suite.cipher {
+            _ if cell.is_tls13() => tls13_of_jsse(cell, Role::Client),
             Cipher::DES if cell.version == Version::Tls1_2 => {
                 no(WITHDRAWN, &["No appropriate protocol"])
             }
@@ -321,6 +521,8 @@ pub(crate) const CLIENTS: [Stack; 10] = [
     },
     Stack {
         key: "bouncy-castle",
+        versions: &Version::ALL,
+        tls13_secrets: Secrets::None("it has none"),
         name: "Bouncy Castle",
         packages: "default-jdk-headless libbctls-java",
         resumptions: &[Resumption::Id],
@@ -330,6 +532,7 @@ pub(crate) const CLIENTS: [Stack; 10] = [
             build: Build::Java { class: "BouncyCastleClient", libraries: &BOUNCY_CASTLE },
         }),
         refusal: |cell| match (cell.suite.cipher, cell.suite.mac) {
+            _ if cell.is_tls13() => tls13_of_bouncy_castle(cell, Role::Client),
             (Cipher::RC4 | Cipher::DES, _) | (Cipher::NULL, Mac::MD5) => {
                 no(NO_SUITE, &["TlsFatalAlert: internal_error", "TlsFatalAlert: illegal_parameter"])
             }
@@ -339,6 +542,7 @@ pub(crate) const CLIENTS: [Stack; 10] = [
     },
     Stack {
         key: "go",
+        versions: &Version::ALL,
         name: "Go",
         packages: "golang-go",
         extended_master_secret: Offer::Never,
@@ -347,6 +551,9 @@ pub(crate) const CLIENTS: [Stack; 10] = [
         resumptions: &[Resumption::Ticket],
         kind: Kind::Program(Program { source: "go_client.go", build: Build::Go }),
         refusal: |cell| {
+            if cell.is_tls13() {
+                return tls13_of_go(cell, Role::Client);
+            }
             if cell.version == Version::Ssl3 {
                 return no(NO_SSL3, &["no version 0x300"]);
             }
@@ -418,6 +625,33 @@ pub(crate) const CLIENTS: [Stack; 10] = [
         refusal: bearssl,
         ..CLIENT
     },
+    Stack {
+        key: "rustls",
+        name: "rustls",
+        versions: &[Version::Tls1_3],
+        resumptions: &[Resumption::Ticket],
+        kind: Kind::Peer("interop-rustls"),
+        refusal: |cell| tls13_of_rustls(cell, Role::Client),
+        ..CLIENT
+    },
+    Stack {
+        key: "openssl-3.6",
+        name: "OpenSSL",
+        versions: &[Version::Tls1_3],
+        resumptions: &[Resumption::Ticket, Resumption::ExternalPsk],
+        kind: Kind::Peer("interop-openssl"),
+        refusal: tls13_of_new_openssl,
+        ..CLIENT
+    },
+    Stack {
+        key: "boringssl",
+        name: "BoringSSL",
+        versions: &[Version::Tls1_3],
+        resumptions: &[Resumption::Ticket],
+        kind: Kind::Peer("interop-boringssl"),
+        refusal: |cell| tls13_of_boringssl(cell, Role::Client),
+        ..CLIENT
+    },
 ];
 
 /// BearSSL is the same on both sides.
@@ -434,13 +668,17 @@ fn bearssl(cell: &Cell) -> Option<Refusal> {
 const BOUNCY_CASTLE: [&str; 3] = ["bctls", "bcprov", "bcutil"];
 
 /// Every stack of the matrix that is a server.
-pub(crate) const SERVERS: [Stack; 10] = [
+pub(crate) const SERVERS: [Stack; 13] = [
     Stack {
         key: "openssl",
+        versions: &Version::ALL,
+        resumptions: WITH_PSK,
+        exports: Exports::None("its command prints none where it echoes"),
         name: "OpenSSL",
         packages: "openssl",
         kind: Kind::Command(Tool::OpenSsl),
         refusal: |cell| match cell.suite.cipher {
+            _ if cell.is_tls13() => tls13_of_openssl(cell, Role::Server),
             _ if cell.version == Version::Ssl3 => {
                 no("no SSL 3.0 in Debian's build", &["Unknown option: -ssl3"])
             }
@@ -451,11 +689,14 @@ pub(crate) const SERVERS: [Stack; 10] = [
     },
     Stack {
         key: "gnutls",
+        versions: &Version::ALL,
+        resumptions: WITH_PSK,
         name: "GnuTLS",
         packages: "gnutls-bin",
         secrets: Secrets::OfFullHandshakes,
         kind: Kind::Command(Tool::GnuTls),
         refusal: |cell| match cell.suite.cipher {
+            _ if cell.is_tls13() => tls13_of_gnutls(cell, Role::Server),
             _ if cell.version == Version::Ssl3 => {
                 no("no SSL 3.0 in Debian's build", &["Syntax error at: NONE"])
             }
@@ -466,6 +707,8 @@ pub(crate) const SERVERS: [Stack; 10] = [
     },
     Stack {
         key: "nss",
+        versions: &Version::ALL,
+        tls13_secrets: Secrets::None("Debian builds it without a key log"),
         name: "NSS",
         packages: "gcc pkg-config libnss3-dev",
         encrypt_then_mac: Offer::Never,
@@ -479,10 +722,13 @@ pub(crate) const SERVERS: [Stack; 10] = [
     },
     Stack {
         key: "tlslite-ng",
+        versions: &Version::ALL,
+        resumptions: WITH_PSK,
         name: "tlslite-ng",
         packages: "python3 python3-venv",
         kind: Kind::Program(Program { source: "tlslite_server.py", build: Build::Python }),
         refusal: |cell| match cell.suite.cipher {
+            _ if cell.is_tls13() => tls13_of_tlslite(cell, Role::Server),
             Cipher::DES => no(NO_SUITE, &["no suite"]),
             cipher if is_camellia(cipher) => no(NO_SUITE, &["no suite"]),
             _ if cell.version == Version::Ssl3
@@ -496,6 +742,9 @@ pub(crate) const SERVERS: [Stack; 10] = [
     },
     Stack {
         key: "jsse",
+        versions: &Version::ALL,
+        tls13_secrets: Secrets::None("its sessions know one secret only"),
+        exports: Exports::None("it has no exporter before Java 25"),
         name: "Java JSSE",
         packages: "default-jdk-headless",
         encrypt_then_mac: Offer::Never,
@@ -504,6 +753,7 @@ pub(crate) const SERVERS: [Stack; 10] = [
             build: Build::Java { class: "JsseServer", libraries: &[] },
         }),
         refusal: |cell| match cell.suite.cipher {
+            _ if cell.is_tls13() => tls13_of_jsse(cell, Role::Server),
             Cipher::DES if cell.version == Version::Tls1_2 => {
                 no(WITHDRAWN, &["No appropriate protocol"])
             }
@@ -514,6 +764,8 @@ pub(crate) const SERVERS: [Stack; 10] = [
     },
     Stack {
         key: "bouncy-castle",
+        versions: &Version::ALL,
+        tls13_secrets: Secrets::None("it has none"),
         name: "Bouncy Castle",
         packages: "default-jdk-headless libbctls-java",
         resumptions: &[Resumption::Id],
@@ -522,6 +774,7 @@ pub(crate) const SERVERS: [Stack; 10] = [
             build: Build::Java { class: "BouncyCastleServer", libraries: &BOUNCY_CASTLE },
         }),
         refusal: |cell| match (cell.suite.cipher, cell.suite.mac) {
+            _ if cell.is_tls13() => tls13_of_bouncy_castle(cell, Role::Server),
             (Cipher::RC4 | Cipher::DES, _) | (Cipher::NULL, Mac::MD5) => {
                 no(NO_SUITE, &["TlsFatalAlert: internal_error"])
             }
@@ -534,6 +787,7 @@ pub(crate) const SERVERS: [Stack; 10] = [
     },
     Stack {
         key: "go",
+        versions: &Version::ALL,
         name: "Go",
         packages: "golang-go",
         extended_master_secret: Offer::Never,
@@ -542,6 +796,9 @@ pub(crate) const SERVERS: [Stack; 10] = [
         resumptions: &[Resumption::Ticket],
         kind: Kind::Program(Program { source: "go_server.go", build: Build::Go }),
         refusal: |cell| {
+            if cell.is_tls13() {
+                return tls13_of_go(cell, Role::Server);
+            }
             if cell.version == Version::Ssl3 {
                 return no(NO_SSL3, &["client offered only unsupported versions"]);
             }
@@ -612,6 +869,33 @@ pub(crate) const SERVERS: [Stack; 10] = [
         refusal: bearssl,
         ..SERVER
     },
+    Stack {
+        key: "rustls",
+        name: "rustls",
+        versions: &[Version::Tls1_3],
+        resumptions: &[Resumption::Ticket],
+        kind: Kind::Peer("interop-rustls"),
+        refusal: |cell| tls13_of_rustls(cell, Role::Server),
+        ..SERVER
+    },
+    Stack {
+        key: "openssl-3.6",
+        name: "OpenSSL",
+        versions: &[Version::Tls1_3],
+        resumptions: &[Resumption::Ticket, Resumption::ExternalPsk],
+        kind: Kind::Peer("interop-openssl"),
+        refusal: tls13_of_new_openssl,
+        ..SERVER
+    },
+    Stack {
+        key: "boringssl",
+        name: "BoringSSL",
+        versions: &[Version::Tls1_3],
+        resumptions: &[Resumption::Ticket],
+        kind: Kind::Peer("interop-boringssl"),
+        refusal: |cell| tls13_of_boringssl(cell, Role::Server),
+        ..SERVER
+    },
 ];
 
 #[cfg(test)]
@@ -626,7 +910,8 @@ mod tests {
         for stacks in [&CLIENTS, &SERVERS] {
             for version in Version::ALL {
                 for suite in SUITES.iter().filter(|suite| suite.exists_in(version)) {
-                    let able = stacks.iter().filter(|stack| {
+                    let speaks = |stack: &&Stack| stack.versions.contains(&version);
+                    let able = stacks.iter().filter(speaks).filter(|stack| {
                         let group = suite.groups()[0];
                         let resumption = match stack.role {
                             Role::Client => stack.resumptions[0],
@@ -641,6 +926,8 @@ mod tests {
                             resumption,
                             extended_master_secret: false,
                             encrypt_then_mac: false,
+                            retried: false,
+                            extra: Extra::Nothing,
                         };
                         stack.refusal(&cell).is_none()
                     });

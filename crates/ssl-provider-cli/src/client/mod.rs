@@ -106,8 +106,17 @@ fn suites(text: &str) -> Result<SuiteList, String> {
     }
 }
 
+/// Checks a label of keying material (RFC 5705 section 4).
+pub(crate) fn exporter_label(text: &str) -> Result<String, String> {
+    let is_label = (1..=249).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_graphic());
+    match is_label {
+        true => Ok(text.to_owned()),
+        false => Err("expected 1 to 249 letters, digits and signs of ASCII".to_owned()),
+    }
+}
+
 /// Finds a group by its name in the registry, or the one that people use.
-fn group(text: &str) -> Result<NamedGroup, String> {
+pub(crate) fn group(text: &str) -> Result<NamedGroup, String> {
     const OTHER_NAMES: [(&str, &str); 4] = [
         ("p-256", "secp256r1"),
         ("p-384", "secp384r1"),

@@ -27,6 +27,8 @@ pub(super) struct Report<'a> {
     pub(super) address: Option<SocketAddr>,
     /// The time from the start to the end of the handshake.
     pub(super) duration: Duration,
+    /// Keying material in hexadecimal, if it was asked for and the session has some.
+    pub(super) keying_material: Option<Option<String>>,
 }
 
 /// What became of a connection.
@@ -39,7 +41,8 @@ pub(super) enum Reached<'a> {
 
 impl<'a> Report<'a> {
     pub(super) fn new(target: &'a Target, backend: &'a Backend, trust: &'a Trust) -> Self {
-        Self { target, backend, trust, address: None, duration: Duration::ZERO }
+        let (address, duration) = (None, Duration::ZERO);
+        Self { target, backend, trust, address, duration, keying_material: None }
     }
 
     /// Returns the report as one JSON object.
@@ -72,6 +75,10 @@ impl<'a> Report<'a> {
                 put("client_certificate", client_certificate(info.client_certificate).into());
                 put("external_psk", info.external_psk.into());
                 put("early_data", early_data(info.early_data).into());
+                put("retried", info.retried.into());
+                if let Some(material) = &self.keying_material {
+                    put("keying_material", material.as_deref().into());
+                }
                 &info.certificates[..]
             }
             Reached::Failed(why, connection) => {
@@ -119,6 +126,12 @@ impl<'a> Report<'a> {
                 put("client certificate", client_certificate(info.client_certificate).to_owned());
                 if let Some(became) = early_data(info.early_data) {
                     put("early data", became.to_owned());
+                }
+                if info.retried {
+                    put("hello retry", "the server asked for a second ClientHello".to_owned());
+                }
+                if let Some(material) = &self.keying_material {
+                    put("keying material", material.clone().unwrap_or_else(|| "none".to_owned()));
                 }
                 put(
                     "time",

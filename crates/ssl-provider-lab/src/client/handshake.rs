@@ -525,6 +525,7 @@ impl ClientConnection {
             client_certificate: negotiated.client_certificate,
             external_psk: false,
             early_data: EarlyDataStatus::NotOffered,
+            retried: false,
             certificates: Arc::clone(&self.certificates),
         });
         Ok(State::Established)

@@ -102,6 +102,7 @@ pub(super) struct Pending {
     /// The extensions that were offered.
     offered: Vec<ExtensionType>,
     agreement: Option<Agreement>,
+    retried: bool,
     psk: Option<(usize, OfferedPsk)>,
     application_protocol: Option<Vec<u8>>,
     /// The `SubjectPublicKeyInfo` of the server's certificate, and its curve; none for RSA.
@@ -231,6 +232,7 @@ impl ClientConnection {
             server_handshake,
             client_random: offer.random,
             offered: offer.tls13_extensions().to_vec(),
+            retried: offer.retried().is_some(),
             server_name: offer.server_name,
             agreement,
             psk,
@@ -538,6 +540,7 @@ impl ClientConnection {
             client_certificate,
             external_psk,
             early_data: self.early_data,
+            retried: pending.retried,
             certificates: Arc::clone(&self.certificates),
         });
         Ok(ConnectionState::Established)

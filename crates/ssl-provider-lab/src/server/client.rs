@@ -11,7 +11,7 @@ use mio::net::TcpStream;
 
 use super::{End, Event, Limits};
 use crate::connection::Connection;
-use crate::http::Request;
+use crate::http::{Request, page_facts};
 use crate::settings::Settings;
 
 /// How long a client may take, and how many bytes it may send, until it closes its side after the
@@ -183,7 +183,14 @@ impl Client {
         if data.is_empty() {
             return;
         }
-        if let Some(response) = self.request.receive(&data, self.connection.settings(), session) {
+        let facts = || {
+            page_facts(
+                self.connection.settings(),
+                session,
+                self.connection.keying_material_of_page(),
+            )
+        };
+        if let Some(response) = self.request.receive(&data, session, facts) {
             // If it does not go out, the connection has ended already.
             let _ = self.connection.send(&response);
             self.connection.close();
