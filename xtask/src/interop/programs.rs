@@ -224,6 +224,9 @@ pub(crate) struct Running<'a> {
     current: Option<(Vec<String>, Dialogue)>,
 }
 
+/// The secrets of a server, and the keying material that it exports.
+pub(crate) type OfServer = (Vec<Secret>, Vec<String>);
+
 /// What a program replied with.
 #[derive(Debug, Default)]
 struct Reply {
@@ -286,7 +289,7 @@ impl<'a> Running<'a> {
     /// # Errors
     ///
     /// Fails when the program ends.
-    pub(crate) fn finish(&mut self) -> Result<Result<(Vec<Secret>, Vec<String>), String>> {
+    pub(crate) fn finish(&mut self) -> Result<Result<OfServer, String>> {
         let (properties, mut dialogue) = self.current.take().context("no server runs")?;
         match Reply::receive(&mut dialogue) {
             Ok(reply) => {
