@@ -95,7 +95,8 @@ pub struct Args {
     pub idle_timeout: Option<u64>,
 
     /// Show 32 bytes of keying material that are exported under this label (RFC 5705), such as
-    /// EXPERIMENTAL-lab; the server has the same. Up to TLS 1.2 only with the extended master secret
+    /// EXPERIMENTAL-lab; the server has the same. Up to TLS 1.2 only with the extended master
+    /// secret
     #[arg(long, value_name = "LABEL", value_parser = client::exporter_label)]
     pub keying_material: Option<String>,
 

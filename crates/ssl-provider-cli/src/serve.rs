@@ -93,9 +93,9 @@ pub struct Args {
     #[arg(value_parser = suites)]
     pub suites: Vec<SuiteList>,
 
-    /// Groups of TLS 1.3 in order of preference, such as x25519,secp256r1; hybrid ones come first in
-    /// any case. A client without a public key for one of them gets a HelloRetryRequest. Default:
-    /// those of `connect`
+    /// Groups of TLS 1.3 in order of preference, such as x25519,secp256r1; hybrid ones come first
+    /// in any case. A client without a public key for one of them gets a HelloRetryRequest.
+    /// Default: those of `connect`
     #[arg(long, value_name = "GROUP,…", value_delimiter = ',', value_parser = client::group)]
     pub groups: Vec<NamedGroup>,
 
