@@ -256,8 +256,8 @@ fn both_sides_show_the_same_keying_material_and_whether_there_was_a_retry() {
     ] {
         let more = [groups, "--max-version", version];
         let arguments = [&client[..], &more, &label].concat();
-        let run = sslprov_with(arguments, REQUEST, &[]);
-        let page = page(&run.expect_code(0).stdout);
+        let run = sslprov_with(arguments, REQUEST, &[]).expect_code(0);
+        let page = page(&run.stdout);
         let report = run.stderr.lines().rfind(|line| line.starts_with('{')).unwrap();
         let report: Value = serde_json::from_str(report).unwrap();
         let material = page["keying_material"].as_str().unwrap();
@@ -282,7 +282,7 @@ fn both_sides_show_the_same_keying_material_and_whether_there_was_a_retry() {
 #[test]
 fn a_key_on_a_curve_is_enough_for_tls_1_3() {
     let (key, cert) = (key("ec-p256.pem"), key("ec-p256.cert.pem"));
-    let files = ["--ecdsa-key", &*key, "--ecdsa-cert", &*cert];
+    let files = ["--ecdsa-key", key.to_str().unwrap(), "--ecdsa-cert", cert.to_str().unwrap()];
     let server = Server::start(&[&files[..], &["--versions", "tls1.3"]].concat());
     let client = ["connect", &server.address, "--insecure", "--json"];
     let report = sslprov(client).expect_code(0).lines().pop().unwrap();
