@@ -10,7 +10,7 @@
 //! Every refusal before the client's Finished has its reason in what the client sent in the clear:
 //! order, lengths, lists. A ClientKeyExchange whose length field fits always continues the
 //! handshake, whatever its ciphertext holds and however long it is (RFC 5246 section 7.4.7.1):
-//! there is no padding oracle (Bleichenbacher, ROBOT). In TLS 1.3, later messages are encrypted, and
+//! there is no padding oracle (Bleichenbacher, ROBOT). In TLS 1.3, later messages are encrypted:
 //! only the client itself can write them. The first record that fails authentication ends the
 //! connection with `bad_record_mac`, whatever the reason (Vaudenay, Lucky Thirteen).
 
