@@ -30,7 +30,8 @@ const KEY_SERVER: [&str; 8] = [
 ///
 /// As [`run`].
 pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
-    run(workspace, &["--smoke".into()])?;
+    // Conversations wait for each other's time-outs, more than for a processor.
+    run(workspace, &["--smoke", "--jobs", "4"].map(str::to_owned))?;
     if cfg!(target_os = "linux") {
         run(workspace, &KEY_SERVER.map(str::to_owned))?;
     }

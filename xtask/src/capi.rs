@@ -175,8 +175,11 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
         build.header(compiler)?;
         build.programs(compiler, Library::Shared, &[])?;
         build.compile_peers(compiler, &[])?;
+        // Those of the other compilers hold theirs in a full run.
         let is_first = compiler.program == GCC.program;
-        build.converse(&[], None, if is_first { Identities::Each } else { repeated })?;
+        if is_first || !is_short {
+            build.converse(&[], None, Identities::Each)?;
+        }
     }
     build.programs(GCC, Library::Static, &[])?;
     build.compile_all(GCC, &[])?;

@@ -120,7 +120,8 @@ pub struct SessionInfo {
     /// SHA-256 of the client's certificate, if it sent one and its CertificateVerify was valid. The
     /// issuer is not checked.
     pub client_certificate: Option<Fingerprint>,
-    /// The name of the pre-shared key that stood for certificates in TLS 1.3.
+    /// The name of the pre-shared key that stood for certificates in TLS 1.3, in the handshake
+    /// from which a resumed session comes too.
     pub external_psk: Option<Vec<u8>>,
     /// How many bytes of early data were accepted in TLS 1.3; `None` where none were.
     pub early_data: Option<usize>,

@@ -60,6 +60,8 @@ pub(crate) struct TicketState {
     pub(crate) max_early_data: u32,
     pub(crate) application_protocol: Option<String>,
     pub(crate) client_certificate: Option<Fingerprint>,
+    /// The name of the external pre-shared key, of 1 to 1024 bytes.
+    pub(crate) external_psk: Option<Vec<u8>>,
     /// The server_name extension of the handshake, unparsed.
     pub(crate) server_name: Option<Box<[u8]>>,
 }
@@ -182,6 +184,8 @@ impl Tickets {
         flags |= if server_name.is_some() { SERVER_NAME } else { 0 };
         let protocol = state.application_protocol.as_deref().unwrap_or_default();
         let protocol_len = u8::try_from(protocol.len()).unwrap_or_default();
+        let identity = state.external_psk.as_deref().unwrap_or_default();
+        let identity_len = u16::try_from(identity.len()).unwrap_or_default();
         let bytes = [
             &[flags][..],
             &milliseconds(state.began),
@@ -190,6 +194,8 @@ impl Tickets {
             &state.max_early_data.to_be_bytes(),
             &[protocol_len],
             protocol.as_bytes(),
+            &identity_len.to_be_bytes(),
+            identity,
             state.client_certificate.as_ref().map_or(&[][..], |it| it),
             server_name.unwrap_or_default(),
         ];
@@ -221,6 +227,7 @@ impl Tickets {
         let age_add = u32::from_be_bytes(reader.array()?);
         let max_early_data = u32::from_be_bytes(reader.array()?);
         let protocol = String::from_utf8(reader.vec8()?.to_vec()).ok()?;
+        let identity = reader.vec16()?.to_vec();
         let client_certificate = match has(CLIENT_CERTIFICATE) {
             true => Some(reader.array()?),
             false => None,
@@ -232,6 +239,7 @@ impl Tickets {
             max_early_data,
             application_protocol: Some(protocol).filter(|name| !name.is_empty()),
             client_certificate,
+            external_psk: Some(identity).filter(|name| !name.is_empty()),
             server_name: has(SERVER_NAME).then(|| reader.rest().into()),
         };
         Some((suite, psk, state))
@@ -298,6 +306,7 @@ mod tests {
             max_early_data: 7,
             application_protocol: Some("h2".to_owned()),
             client_certificate: Some([9; 32]),
+            external_psk: Some(b"device 7".to_vec()),
             server_name: Some([1, 2, 3].into()),
         }
     }
@@ -333,6 +342,7 @@ mod tests {
                 assert_eq!((opened.age_add, opened.max_early_data), (0x1234_5678, 7));
                 assert_eq!(opened.application_protocol.as_deref(), Some("h2"));
                 assert_eq!(opened.client_certificate, Some([9; 32]));
+                assert_eq!(opened.external_psk.as_deref(), Some(&b"device 7"[..]));
                 assert_eq!(opened.server_name.as_deref(), Some(&[1, 2, 3][..]));
                 for place in 0..ticket.len() {
                     let mut altered = ticket.clone();

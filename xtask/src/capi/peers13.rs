@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::peers::{Identities, Peers, run};
+use crate::command::in_parallel_by;
 
 /// Suites, with the name of each in OpenSSL, which is that of the registry, and in GnuTLS.
 const SUITES: [(&str, &str, &str); 3] = [
@@ -98,12 +99,13 @@ impl Peers<'_> {
         Ok(())
     }
 
-    /// The client in C and the server of OpenSSL, with its tickets.
+    /// The client in C and the server of OpenSSL, with its tickets. That server sleeps for a second
+    /// after each KeyUpdate, so there is one for each group.
     pub(super) fn visit_tls13(&self) -> Result<()> {
-        let (_running, port) = self.start_openssl(&["-tls1_3"])?;
-        let mut count = 0;
-        for (suite_number, suite, _) in self.suites_of_tls13() {
-            for (group, ..) in GROUPS {
+        let counts = in_parallel_by(GROUPS.len(), &GROUPS, |(group, ..)| {
+            let (_running, port) = self.start_openssl(&["-tls1_3"])?;
+            let mut count = 0;
+            for (suite_number, suite, _) in self.suites_of_tls13() {
                 for retries in [false, true] {
                     let mut client = self.tls13_client(&port, suite_number, group, retries, true);
                     let printed = run(&mut client, "the client of TLS 1.3 in C")?;
@@ -114,7 +116,9 @@ impl Peers<'_> {
                     count += 2;
                 }
             }
-        }
+            Ok(count)
+        });
+        let count: usize = counts.into_iter().sum::<Result<usize>>()?;
         println!("the client of TLS 1.3 held {count} conversations with openssl s_server");
         Ok(())
     }

@@ -273,13 +273,15 @@ impl Connection {
         self.early_exporter = early_secrets.map(|(_, exporter)| Exporter::Secret(exporter));
         self.early_data_left = accepted;
 
-        let (began, client_certificate) = match choice.psk.as_ref().map(|psk| &psk.origin) {
-            Some(Origin::Ticket { state, .. }) => (state.began, state.client_certificate),
-            _ => (Instant::now(), None),
-        };
-        let external_psk = match choice.psk.as_ref().map(|psk| &psk.origin) {
-            Some(Origin::External(identity)) => Some(identity.clone()),
-            _ => None,
+        let origin = choice.psk.as_ref().map(|psk| &psk.origin);
+        let resumed = matches!(origin, Some(Origin::Ticket { .. }));
+        // Who the client is stays known when the session is resumed.
+        let (began, client_certificate, external_psk) = match origin {
+            Some(Origin::Ticket { state, .. }) => {
+                (state.began, state.client_certificate, state.external_psk.clone())
+            }
+            Some(Origin::External(identity)) => (Instant::now(), None, Some(identity.clone())),
+            None => (Instant::now(), None, None),
         };
         let info = SessionInfo {
             protocol: ProtocolVersion::TLS1_3,
@@ -288,7 +290,7 @@ impl Connection {
             signature_scheme: choice.scheme,
             extended_master_secret: true,
             encrypt_then_mac: false,
-            resumed: choice.psk.is_some() && external_psk.is_none(),
+            resumed,
             secure_renegotiation: true,
             application_protocol: choice.application_protocol,
             client_certificate,
@@ -484,6 +486,7 @@ impl Connection {
                 max_early_data: max_early_data.unwrap_or_default(),
                 application_protocol: pending.info.application_protocol.clone(),
                 client_certificate: pending.info.client_certificate,
+                external_psk: pending.info.external_psk.clone(),
                 server_name: pending.server_name.clone(),
             };
             let sealed = tickets.seal_psk(&settings.provider, suite, &psk, &state);

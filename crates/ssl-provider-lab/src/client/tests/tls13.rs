@@ -105,7 +105,7 @@ fn expect_established(client: &ClientConnection, server: &Connection) {
     assert_eq!(info.agreement.and_then(|it| it.group), session.group);
     assert_eq!(info.agreement.and_then(|it| it.scheme), session.signature_scheme);
     assert_eq!(info.resumed.is_some(), session.resumed);
-    assert_eq!(info.external_psk, session.external_psk.is_some());
+    assert_eq!(info.external_psk, session.external_psk.is_some() && !session.resumed);
     assert_eq!(info.early_data == EarlyDataStatus::Accepted, session.early_data.is_some());
 }
 
@@ -366,6 +366,25 @@ fn an_external_key_stands_for_certificates() {
     let unknown = psk(b"y", HashAlgorithm::Sha256, 1);
     let (client, _) = handshake(&offered(&unknown), &known(&other), None);
     assert!(!client.established().unwrap().external_psk && !client.certificates().is_empty());
+}
+
+#[test]
+fn a_resumed_session_keeps_the_name_of_its_external_key() {
+    let key = psk(b"device 7", HashAlgorithm::Sha256, 1);
+    let settings = server(|it| {
+        with_tickets(it);
+        it.external_psks.push(Arc::clone(&key));
+    });
+    let client = client(|it| it.external_psk = Some(Arc::clone(&key)));
+    let (mut first, mut server_side) = handshake(&client, &settings, None);
+    for _ in 0..2 {
+        exchange_data(&mut first, &mut server_side);
+        let session = first.session().cloned().expect("a ticket");
+        (first, server_side) = handshake(&client, &settings, Some(session));
+        let session = server_side.established().unwrap();
+        assert!(session.resumed);
+        assert_eq!(session.external_psk.as_deref(), Some(&b"device 7"[..]));
+    }
 }
 
 #[test]
