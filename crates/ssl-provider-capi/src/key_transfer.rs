@@ -93,11 +93,10 @@ export! {
     /// - TLS_HYBRID_KEYEXCHANGE: the peer's share in a hybrid group of TLS 1.3, bare as
     ///   `SslExportKey` writes it, of a client (1216, 1249 or 1665 bytes) or of a server (1120,
     ///   1153 or 1665): an extension of this library. The length tells the group.
-    /// - KeyDataBlob, or TLS13PRESHAREDKEY, which is a KeyDataBlob, or else, if it
-    ///   does not begin as one, the bare key: a pre-shared key of 1 to 1024 bytes, for
-    ///   `SslExtractEarlyKey`. What Windows expects in it is
-    ///   not public. That it is also the `hPrivateKey` of `SslGenerateMasterKey` is an extension of
-    ///   this library.
+    /// - KeyDataBlob, or TLS13PRESHAREDKEY, which is a KeyDataBlob, or else, if it does not begin
+    ///   as one, the bare key: a pre-shared key of 1 to 1024 bytes, for `SslExtractEarlyKey`. What
+    ///   Windows expects in it is not public. That it is also the `hPrivateKey` of
+    ///   `SslGenerateMasterKey` is an extension of this library.
     ///
     /// Returns `NTE_INVALID_PARAMETER` for a blob that is not as its header says or has another
     /// magic, `NTE_BAD_KEY` for a point that is not on P-256, P-384 or P-521 and for a number that
@@ -126,11 +125,10 @@ export! {
                 let key = provider.provider().import_record_key(&blob)?;
                 Object::SessionKey(Arc::new(SessionKey::new(backend, key)))
             }
-            BCRYPT_KEY_DATA_BLOB => pre_shared_key(backend, key_data(&blob)?)?,
-            TLS_13_PRE_SHARED_KEY if has_header(&blob) => {
+            TLS_13_PRE_SHARED_KEY if !has_header(&blob) => pre_shared_key(backend, &blob)?,
+            BCRYPT_KEY_DATA_BLOB | TLS_13_PRE_SHARED_KEY => {
                 pre_shared_key(backend, key_data(&blob)?)?
             }
-            TLS_13_PRE_SHARED_KEY => pre_shared_key(backend, &blob)?,
             SSL_ECCPUBLIC_BLOB => {
                 let key = PublicHalf::Share(KeyShare::from_ssl_blob(&blob)?);
                 Object::PublicKey(Arc::new(ImportedPublicKey { backend, key }))
