@@ -329,7 +329,24 @@ mod tests {
         let next = table.insert(KIND, Arc::new(8)).unwrap();
         assert_ne!(next, handle);
         assert_eq!(table.get(handle, KIND).unwrap_err(), Error::InvalidHandle);
+        assert_eq!(table.remove(handle, KIND).unwrap_err(), Error::InvalidHandle);
         assert_eq!(table.len(), 1);
+        assert!(!table.is_empty());
+    }
+
+    #[test]
+    fn debug_output_of_a_table_counts_its_handles() {
+        let table = HandleTable::new(&[1; 16]);
+        table.insert(KIND, Arc::new(7)).unwrap();
+        assert_eq!(format!("{table:?}"), "HandleTable { live: 1, .. }");
+    }
+
+    #[test]
+    fn a_handle_is_found_again_by_its_number() {
+        let table = HandleTable::new(&[1; 16]);
+        let handle = table.insert(KIND, Arc::new(7)).unwrap();
+        let number = handle.into_raw();
+        assert_eq!(*table.get(Handle::from_raw(number), KIND).unwrap(), 7);
     }
 
     #[test]
