@@ -113,7 +113,7 @@ const CORE: Stage = Stage {
     packages: &["ssl-provider-core"],
     targets: &["--lib"],
     skipped: &[],
-    timeout: "60",
+    timeout: "180",
 };
 
 /// The test kit on the default backend, and the fake one.

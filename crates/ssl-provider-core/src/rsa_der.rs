@@ -255,6 +255,8 @@ mod tests {
         );
     }
 
+    const RSA_1024: &[u8] = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der");
+
     /// PKCS#8 around PKCS#1, with attributes if there are any.
     fn pkcs8(pkcs1: &[u8], attributes: &[u8]) -> Vec<u8> {
         // INTEGER 0, SEQUENCE { OBJECT IDENTIFIER rsaEncryption, NULL }.
@@ -273,8 +275,8 @@ mod tests {
 
     #[test]
     fn a_key_usage_that_allows_no_encipherment_is_refused_and_none_allows_all() {
-        const PKCS1: &[u8] = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der");
-        let load = |attributes: &[u8]| RsaPrivateKeyDer::from_der(&pkcs8(PKCS1, attributes)).err();
+        let load =
+            |attributes: &[u8]| RsaPrivateKeyDer::from_der(&pkcs8(RSA_1024, attributes)).err();
         assert_eq!(load(&[]), None);
         // What Windows and `openssl pkcs12 -keyex` write, and keyEncipherment.
         for usage in [0x10, 0x20, 0xa0, 0xff] {
@@ -293,6 +295,87 @@ mod tests {
         let mut other = key_usage_attribute(0x80);
         other[8] = 0x0e;
         assert_eq!(load(&other), None);
+    }
+
+    #[test]
+    fn a_public_key_behind_the_private_one_is_no_attribute() {
+        // [1] BIT STRING, of PKCS#8 with a public key (RFC 5958 section 2).
+        let public_key = [0x81, 3, 0, 1, 2];
+        let mut key = pkcs8(RSA_1024, &public_key);
+        // The version that allows it.
+        key[6] = 1;
+        assert!(RsaPrivateKeyDer::from_der(&key).is_ok());
+    }
+
+    /// A value with its tag and its length, in as few bytes as DER has it.
+    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+        let len = match content.len() {
+            len @ ..0x80 => vec![u8::try_from(len).unwrap()],
+            len @ ..0x100 => vec![0x81, u8::try_from(len).unwrap()],
+            len => [&[0x82], &u16::try_from(len).unwrap().to_be_bytes()[..]].concat(),
+        };
+        [&[tag], &len[..], content].concat()
+    }
+
+    /// PKCS#1 with a version of 0, and these numbers.
+    fn pkcs1(numbers: [&[u8]; 8]) -> Vec<u8> {
+        // A number whose highest bit is set has a zero before it.
+        let positive = |number: &[u8]| [&[0][..usize::from(number[0] >> 7)], number].concat();
+        let integers = numbers.map(|number| der(0x02, &positive(number)));
+        der(0x30, &[der(0x02, &[0]), integers.concat()].concat())
+    }
+
+    #[test]
+    fn numbers_of_a_key_are_bounded_one_by_one() {
+        let modulus = [&[0x80][..], &[0; 126], &[3]].concat();
+        let (as_long, longer) = (modulus.clone(), [&modulus[..], &[1]].concat());
+        let below = [&[0x7f][..], &[0xff; 127]].concat();
+        let load = |e: &[u8], d: &[u8], other: [&[u8]; 5]| {
+            let [p, q, dp, dq, qinv] = other;
+            let key = pkcs1([&modulus, e, d, p, q, dp, dq, qinv]);
+            RsaPrivateKeyDer::from_der(&key).err()
+        };
+        let short: [&[u8]; 5] = [&[1]; 5];
+        assert_eq!(load(&[3], &[5], short), None);
+        for (e, is_refused) in [
+            (&[1][..], true),
+            (&[4], true),
+            // 33 bits, and one more.
+            (&[1, 0, 0, 0, 1], false),
+            (&[2, 0, 0, 0, 1], true),
+        ] {
+            let expected = is_refused.then_some(Error::Key(InvalidKey::Exponent));
+            assert_eq!(load(e, &[5], short), expected, "{e:?}");
+        }
+        let inconsistent = Some(Error::Key(InvalidKey::Inconsistent));
+        assert_eq!(load(&[3], &below, short), None);
+        assert_eq!(load(&[3], &as_long, short), inconsistent);
+        assert_eq!(load(&[3], &longer, short), inconsistent);
+        for place in 0..5 {
+            let mut parts = short;
+            parts[place] = &as_long;
+            assert_eq!(load(&[3], &[5], parts), None, "{place}");
+            parts[place] = &longer;
+            assert_eq!(load(&[3], &[5], parts), inconsistent, "{place}");
+        }
+    }
+
+    #[test]
+    fn keys_of_other_algorithms_are_named() {
+        for (oid, name) in [
+            ("1.2.840.113549.1.1.10", "RSASSA-PSS"),
+            ("1.2.840.10045.2.1", "EC"),
+            ("1.2.840.10040.4.1", "DSA"),
+            ("1.2.840.113549.1.3.1", "Diffie-Hellman"),
+            ("1.2.840.10046.2.1", "Diffie-Hellman"),
+            ("1.3.101.110", "X25519"),
+            ("1.3.101.111", "X448"),
+            ("1.3.101.112", "Ed25519"),
+            ("1.3.101.113", "Ed448"),
+            ("1.3.101.114", "another algorithm"),
+        ] {
+            assert!(algorithm_name(oid).contains(name), "{oid}");
+        }
     }
 
     #[test]

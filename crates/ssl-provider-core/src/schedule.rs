@@ -204,12 +204,11 @@ impl SecurityParameters {
     /// The expansion of SSL 3.0: MD5(secret, SHA1("A", secret, seed)), then with "BB", "CCC", …
     /// (RFC 6101 sections 6.1 and 6.2.2).
     fn ssl3_expand(&self, secret: &[u8], seed: &[&[u8]; 2], out: &mut [u8]) -> Result<(), Error> {
-        if out.len() > SSL3_MAX_LEN {
-            return Err(Error::InvalidParameter("key block: SSL 3.0 derives at most 416 bytes"));
-        }
         let mut inner = Zeroizing::new([0; 20]);
         let mut outer = Zeroizing::new([0; 16]);
-        for ((len, letter), chunk) in (1..).zip(b'A'..=b'Z').zip(out.chunks_mut(16)) {
+        let mut letters = (1..).zip(b'A'..=b'Z');
+        for chunk in out.chunks_mut(16) {
+            let (len, letter) = letters.next().ok_or(LONG_KEY_BLOCK)?;
             let salt = &[letter; 26][..len];
             self.hashing().hash(
                 HashAlgorithm::Sha1,
@@ -227,8 +226,9 @@ impl SecurityParameters {
     }
 }
 
-/// Most bytes that SSL 3.0 derives: an MD5 hash for each letter.
-const SSL3_MAX_LEN: usize = 26 * 16;
+/// SSL 3.0 derives an MD5 hash for each letter.
+const LONG_KEY_BLOCK: Error =
+    Error::InvalidParameter("key block: SSL 3.0 derives at most 416 bytes");
 
-/// Longest IV of a cipher in bytes.
-const MAX_IV_LEN: usize = 16;
+/// Longest IV of an export suite in bytes: they have DES, RC2 or RC4.
+const MAX_IV_LEN: usize = 8;
