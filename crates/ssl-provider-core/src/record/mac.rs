@@ -285,8 +285,8 @@ impl Prefix {
     }
 }
 
-/// Bytes in which a MAC is looked for: 256 places for its first byte, and room to move.
-const WINDOW_LEN: usize = 2 * 256 + MAX_MAC_LEN;
+/// Bytes in which a MAC is looked for: 256 places for its first byte.
+const WINDOW_LEN: usize = 256 + MAX_MAC_LEN;
 
 /// The bytes of `window` from `offset` on, which is secret and less than 256: the window is moved
 /// by each power of two, or not.

@@ -103,6 +103,13 @@ mod tests {
         let len = verdict.payload_len;
         assert!((shortest..=longest).contains(&len), "{len} is not in {shortest}..={longest}");
         let expected = reference(blocks, rule, mac_len).ok_or(Error::BadRecord);
+        let most = match rule {
+            Rule::Ssl3 { block_len } => block_len,
+            Rule::Tls => 256,
+        };
+        let room = blocks.len() - mac_len;
+        assert_eq!(verdict.bounds, (room.saturating_sub(most), room - 1));
+        assert_eq!(verdict.secret(), if expected.is_ok() { 0xff } else { 0 });
         assert_eq!(verdict.reveal(), expected, "{rule:?} {mac_len} {blocks:02x?}");
     }
 
