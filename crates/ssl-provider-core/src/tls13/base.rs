@@ -31,13 +31,15 @@ impl Tls13Parameters {
     /// [`Error::InvalidHandle`] for a pre-shared key of another backend,
     /// [`Error::InvalidParameter`] for one of another hash; errors of the backend.
     pub fn early_secret(&self, psk: Option<&PreSharedKey>) -> Result<EarlySecret, Error> {
-        if let Some(psk) = psk {
-            psk.check(self)?;
-        }
-        with_stack_wiped::<_, STACK_LEN>(|| {
-            let secret = Secret::extract(self, &[], psk.map(PreSharedKey::expose))?;
-            Ok(EarlySecret { secret, has_psk: psk.is_some() })
-        })
+        let secret = match psk {
+            Some(psk) => {
+                psk.check(self)?;
+                with_stack_wiped::<_, STACK_LEN>(|| Secret::extract(self, &[], Some(psk.expose())))
+            }
+            // Of nothing secret.
+            None => Secret::extract(self, &[], None),
+        };
+        Ok(EarlySecret { secret: secret?, has_psk: psk.is_some() })
     }
 }
 
