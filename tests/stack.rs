@@ -406,7 +406,7 @@ fn no_secret_of_tls13_is_left_by_operations_that_are_wiped_once() {
         let mut transcript = connection.transcript().unwrap();
         transcript.update(b"messages");
         let hash = HashAlgorithm::Sha384;
-        let context = reference::hash(hash, b"messages");
+        let context = reference::hash(hash, &[b"messages"]);
         let schedule = Schedule::new(hash, Some(&psk), None);
         let traffic = reference13::derive(hash, &schedule.master, b"s ap traffic", &context);
         let keys = reference13::traffic_keys(connection.suite(), &traffic);
@@ -428,7 +428,7 @@ fn no_secret_of_tls13_is_left_by_operations_that_are_wiped_once() {
             let key = Box::new(traffic.record_key(RecordOptions::default()).unwrap());
             made = Some((Box::new(traffic), key));
         };
-        assert_wiped(&format!("{name}, each by itself"), &secrets, &mut flight);
+        assert_nothing_left(&format!("{name}, each by itself"), &secrets, &mut flight);
         assert_wiped(&format!("{name}, once"), &secrets, || with_one_wipe(&mut flight));
         let (traffic, _key) = made.unwrap();
         let logged = traffic.secret_for_key_log().unwrap();

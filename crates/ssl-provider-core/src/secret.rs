@@ -6,6 +6,8 @@ use std::cell::Cell;
 use ssl_provider_memory::{SecretBytes, wipe_vector_registers};
 use zeroize::{Zeroize, ZeroizeOnDrop, zeroize_stack};
 
+use crate::algorithm::KemAlgorithm;
+
 /// Length of a premaster secret and of a master secret in bytes (RFC 5246 sections 7.4.7.1, 8.1).
 pub const MASTER_SECRET_LEN: usize = 48;
 
@@ -175,8 +177,8 @@ impl Drop for OneWipe {
         wipe_vector_registers();
         match len.div_ceil(KIB) {
             0 => {}
-            1..=24 => zeroize_stack::<{ 24 * KIB }>(),
-            25..=40 => zeroize_stack::<{ 40 * KIB }>(),
+            1..=20 => zeroize_stack::<{ 20 * KIB }>(),
+            21..=40 => zeroize_stack::<{ 40 * KIB }>(),
             41..=56 => zeroize_stack::<{ 56 * KIB }>(),
             57..=88 => zeroize_stack::<{ 88 * KIB }>(),
             _ => zeroize_stack::<{ Self::MAX_LEN }>(),
@@ -204,9 +206,14 @@ pub(crate) fn with_stack_of_key_wiped<T>(is_on_curve: bool, work: impl FnOnce() 
 /// the `rsa` crate was seen to use 29 000 for a key of 8192 bits.
 pub(crate) const LONG_NUMBERS_STACK_LEN: usize = 40 * 1024;
 
-/// Bytes of stack that a library may use for key encapsulation; the crate `ml-kem` was seen to use
-/// 49 000 for ML-KEM-1024, AWS-LC 30 000.
-pub(crate) const KEM_STACK_LEN: usize = 64 * 1024;
+/// Does `work`, and wipes the stack that a library may use for key encapsulation: the crate `ml-kem`
+/// was seen to use 49 000 bytes for ML-KEM-1024, AWS-LC 30 000. Which it is is public.
+pub(crate) fn with_stack_of_kem_wiped<T>(kem: KemAlgorithm, work: impl FnOnce() -> T) -> T {
+    match kem {
+        KemAlgorithm::MlKem768 => with_stack_wiped::<_, { 48 * 1024 }>(work),
+        KemAlgorithm::MlKem1024 => with_stack_wiped::<_, { 64 * 1024 }>(work),
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -259,6 +259,15 @@ fn a_client_that_has_sent_close_notify_is_not_waited_for() {
     });
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn no_flight_waits_for_acknowledgements() {
+    let server = Server::bind("127.0.0.1:0", crate::tests::settings(), Limits::default()).unwrap();
+    let _client = net::TcpStream::connect(server.local_address().unwrap()).unwrap();
+    let accepted = std::iter::repeat_with(|| server.listener.accept()).find_map(Result::ok);
+    assert!(accepted.unwrap().0.nodelay().unwrap());
+}
+
 /// Runs a server while `work` runs on its address.
 fn serving(limits: Limits, work: impl FnOnce(SocketAddr)) {
     serving_with(crate::tests::settings(), limits, work);
