@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 
 use num_bigint::BigUint;
-use ssl_provider::backend::KemPrivateKey;
+use ssl_provider::backend::{KemPrivateKey, with_one_wipe};
 use ssl_provider::{
-    Backend, CipherSuite, ClientKey, Curve, EapKeyBlock, Error, Group, HybridGroup, Operation,
-    ProtocolVersion, RecordOptions, Side, SignatureScheme,
+    Backend, CipherSuite, ClientKey, Curve, EapKeyBlock, Error, Group, HashAlgorithm, HybridGroup,
+    Operation, ProtocolVersion, RecordOptions, Side, SignatureScheme,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::cases::signing::EcKey;
@@ -19,6 +19,8 @@ use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::group;
 use ssl_provider_testkit::known_random::KnownRandom;
 use ssl_provider_testkit::ml_kem::MlKem;
+use ssl_provider_testkit::reference;
+use ssl_provider_testkit::reference13::{self, Schedule};
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::signature::rsa_public_key;
 use ssl_provider_testkit::stack::{Remains, Secrets};
@@ -390,6 +392,47 @@ fn no_key_and_no_secret_of_a_hybrid_group_is_left() {
             assert_wiped(&what("agree"), &secrets, agree);
             assert!(agreed.is_some(), "{}", what("agree"));
         }
+    }
+}
+
+#[test]
+fn no_secret_of_tls13_is_left_by_operations_that_are_wiped_once() {
+    let psk = Rng::new(98).bytes(48);
+    let suite = CipherSuite::TLS_AES_256_GCM_SHA384;
+    for backend in ssl_provider::backends() {
+        let provider = open(&backend);
+        let name = backend.info().name;
+        let connection = provider.tls13_parameters(suite).unwrap();
+        let mut transcript = connection.transcript().unwrap();
+        transcript.update(b"messages");
+        let hash = HashAlgorithm::Sha384;
+        let context = reference::hash(hash, &[b"messages"]);
+        let schedule = Schedule::new(hash, Some(&psk), None);
+        let traffic = reference13::derive(hash, &schedule.master, b"s ap traffic", &context);
+        let keys = reference13::traffic_keys(connection.suite(), &traffic);
+        let secrets = Secrets::default()
+            .and("pre-shared key", &psk)
+            .and("early secret", &schedule.early)
+            .and("handshake secret", &schedule.handshake)
+            .and("master secret", &schedule.master)
+            .and("traffic secret", &traffic)
+            .and("key", &keys.0)
+            .and("IV", &keys.1);
+
+        let psk = provider.pre_shared_key(hash, &psk).unwrap();
+        let mut made = None;
+        let mut flight = || {
+            let early = connection.early_secret(Some(&psk)).unwrap();
+            let master = early.handshake_secret_of_psk().unwrap().master_secret().unwrap();
+            let traffic = master.traffic_secret(Side::Server, &transcript).unwrap();
+            let key = Box::new(traffic.record_key(RecordOptions::default()).unwrap());
+            made = Some((Box::new(traffic), key));
+        };
+        assert_nothing_left(&format!("{name}, each by itself"), &secrets, &mut flight);
+        assert_wiped(&format!("{name}, once"), &secrets, || with_one_wipe(&mut flight));
+        let (traffic, _key) = made.unwrap();
+        let logged = traffic.secret_for_key_log().unwrap();
+        assert!(logged == reference13::derive(hash, &schedule.master, b"s ap traffic", &context));
     }
 }
 

@@ -1918,7 +1918,8 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
  *
  * In TLS 1.3, dwContentType is encrypted behind the content, and the header says 23. Type 20 is
  * never encrypted, and only content of type 23 may be empty: others return NTE_INVALID_PARAMETER.
- * Records are not padded.
+ * Records are not padded, and not counted: with AES-GCM a key has to be replaced before it has
+ * encrypted 2^24.5 full ones (RFC 8446, 5.5), by SslProviderUpdateTrafficKey.
  *
  * Input and output may overlap in any way: a caller may encrypt in place at dwHeaderLen bytes
  * (SslLookupCipherLengths) into pbOutput, or at 5 + dwHeaderLen. Whether dwHeaderLen includes the
@@ -2011,9 +2012,9 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeEapKeyBlock(
  * and cipher of everything that is derived from the secret.
  *
  * hPreSharedKey is a key of SslExpandPreSharedKey, which belongs to the hash of its connection, or
- * one of SslImportKey, which takes the hash of the suite: a key must be used with one hash only,
- * which is SHA-256 unless the two sides have agreed on another (RFC 8446, 4.2.11), and should not
- * be used with TLS 1.2 too.
+ * one of SslImportKey, which belongs to the hash of the suite that it is first used with here: that
+ * is SHA-256 unless the two sides have agreed on another (RFC 8446, 4.2.11). It should not be used
+ * with TLS 1.2 too.
  *
  * In this function and the others of TLS 1.3, pParameterList is NULL, or a list whose entries are
  * ignored. Returns NTE_NOT_SUPPORTED for another protocol and for a suite that is not of TLS 1.3,

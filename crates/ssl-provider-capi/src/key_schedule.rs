@@ -20,9 +20,9 @@ export! {
     /// suite fixes hash and cipher of everything that is derived from the secret.
     ///
     /// `hPreSharedKey` is a key of `SslExpandPreSharedKey`, which belongs to the hash of its
-    /// connection, or one of `SslImportKey`, which takes the hash of the suite: a key must be used
-    /// with one hash only, which is SHA-256 unless the two sides have agreed on another (RFC 8446,
-    /// 4.2.11), and should not be used with TLS 1.2 too.
+    /// connection, or one of `SslImportKey`, which belongs to the hash of the suite that it is first
+    /// used with here: that is SHA-256 unless the two sides have agreed on another (RFC 8446,
+    /// 4.2.11). It should not be used with TLS 1.2 too.
     ///
     /// In this function and the others of TLS 1.3, `pParameterList` is NULL, or a list whose
     /// entries are ignored. Returns `NTE_NOT_SUPPORTED` for another protocol and for a suite that
@@ -47,7 +47,8 @@ export! {
             Psk::None => connection.early_secret(None),
             Psk::Resumption(key) => connection.early_secret(Some(&key)),
             Psk::External(key) => {
-                let key = provider.provider().pre_shared_key(connection.hash(), key.expose())?;
+                let hash = key.hash_of_tls13(connection.hash());
+                let key = provider.provider().pre_shared_key(hash, key.expose())?;
                 connection.early_secret(Some(&key))
             }
         }?;

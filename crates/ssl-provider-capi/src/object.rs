@@ -2,14 +2,14 @@
 //! A look-up returns a reference, so freeing a handle does not disturb a call in progress.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use ssl_provider::tls13::{
     self, BinderKey, EarlySecret, ExporterSecret, HandshakeSecret, ResumptionSecret, TrafficSecret,
 };
 use ssl_provider::{
-    Backend, Error, Handle, HandleKind, HandleTable, HandshakeHash, MasterKey, PremasterKey,
-    PrivateKey, Provider, SecurityParameters, SigningKey,
+    Backend, Error, Handle, HandleKind, HandleTable, HandshakeHash, HashAlgorithm, MasterKey,
+    PremasterKey, PrivateKey, Provider, SecurityParameters, SigningKey,
 };
 use ssl_provider_keys::{KeyShare, PublicKey};
 use zeroize::Zeroizing;
@@ -126,11 +126,19 @@ pub(crate) enum PublicHalf {
 pub(crate) struct PreSharedKey {
     pub(crate) backend: Backend,
     key: Zeroizing<Vec<u8>>,
+    /// The hash of TLS 1.3 that it belongs to, once it has been used there.
+    hash: OnceLock<HashAlgorithm>,
 }
 
 impl PreSharedKey {
     pub(crate) fn new(backend: Backend, key: Zeroizing<Vec<u8>>) -> Self {
-        Self { backend, key }
+        Self { backend, key, hash: OnceLock::new() }
+    }
+
+    /// The hash of TLS 1.3 that the key belongs to: that of its first use, which may be this one
+    /// (RFC 8446 section 4.2.11).
+    pub(crate) fn hash_of_tls13(&self, first: HashAlgorithm) -> HashAlgorithm {
+        *self.hash.get_or_init(|| first)
     }
 
     pub(crate) fn expose(&self) -> &[u8] {

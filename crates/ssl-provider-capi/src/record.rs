@@ -22,7 +22,9 @@ export! {
     ///
     /// In TLS 1.3, `dwContentType` is encrypted behind the content, and the header says 23. Type 20
     /// is never encrypted, and only content of type 23 may be empty: others return
-    /// `NTE_INVALID_PARAMETER`. Records are not padded.
+    /// `NTE_INVALID_PARAMETER`. Records are not padded, and not counted: with AES-GCM a key has to
+    /// be replaced before it has encrypted 2^24.5 full ones (RFC 8446, 5.5), by
+    /// `SslProviderUpdateTrafficKey`.
     ///
     /// Input and output may overlap in any way: a caller may encrypt in place at `dwHeaderLen`
     /// bytes (`SslLookupCipherLengths`) into `pbOutput`, or at 5 + `dwHeaderLen`. Whether

@@ -14,7 +14,7 @@ use crate::master_key::MasterKey;
 use crate::parameter_list::ParameterList;
 use crate::provider::Provider;
 use crate::schedule::{MasterSeed, Side};
-use crate::secret::{KEM_STACK_LEN, with_stack_of_key_wiped, with_stack_wiped};
+use crate::secret::{with_stack_of_kem_wiped, with_stack_of_key_wiped};
 use crate::security_parameters::SecurityParameters;
 use crate::version::ProtocolVersion;
 
@@ -65,7 +65,7 @@ impl Group {
         match self {
             Self::Curve(_) => with_stack_of_key_wiped(true, work),
             Self::FiniteField(_) => with_stack_of_key_wiped(false, work),
-            Self::Hybrid(_) => with_stack_wiped::<_, KEM_STACK_LEN>(work),
+            Self::Hybrid(group) => with_stack_of_kem_wiped(group.kem(), work),
         }
     }
 

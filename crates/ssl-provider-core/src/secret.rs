@@ -1,8 +1,12 @@
 //! The secrets of a key exchange, each in a type of its own that wipes itself.
 //! None of them can be cloned, compared or printed; bytes come out through `expose` only.
 
+use std::cell::Cell;
+
 use ssl_provider_memory::{SecretBytes, wipe_vector_registers};
 use zeroize::{Zeroize, ZeroizeOnDrop, zeroize_stack};
+
+use crate::algorithm::KemAlgorithm;
 
 /// Length of a premaster secret and of a master secret in bytes (RFC 5246 sections 7.4.7.1, 8.1).
 pub const MASTER_SECRET_LEN: usize = 48;
@@ -88,25 +92,105 @@ secret! {
 pub(crate) const STACK_LEN: usize = 16 * 1024;
 
 /// Does `work`, and wipes the vector registers and the `N` bytes of stack below it, where it may
-/// have left secrets that it made or moved there, also where it panics.
+/// have left secrets that it made or moved there, also where it panics. In [`with_one_wipe`] that
+/// is left to its end.
 pub fn with_stack_wiped<T, const N: usize>(work: impl FnOnce() -> T) -> T {
-    /// Keeps what `work` puts on the stack below the frame of the caller.
-    #[inline(never)]
-    fn below<T>(work: impl FnOnce() -> T) -> T {
-        work()
-    }
-
     struct Wipe<const N: usize>;
 
     impl<const N: usize> Drop for Wipe<N> {
         fn drop(&mut self) {
-            wipe_vector_registers();
-            zeroize_stack::<N>();
+            if !OneWipe::leave(N) {
+                wipe_vector_registers();
+                zeroize_stack::<N>();
+            }
         }
     }
 
     let _wipe = Wipe::<N>;
     below(work)
+}
+
+/// Does `work`, in which several operations would each wipe the vector registers and the stack, and
+/// wipes them once at its end, as deep as the deepest of them would have; also where it panics.
+/// Nothing in it should wait, as secrets stay on the stack meanwhile. One in another is a part of
+/// it.
+pub fn with_one_wipe<T>(work: impl FnOnce() -> T) -> T {
+    match OneWipe::begin() {
+        Some(_wipe) => below(work),
+        None => work(),
+    }
+}
+
+/// Keeps what `work` puts on the stack below the frame of the caller.
+#[inline(never)]
+fn below<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+/// Lives as long as the work of [`with_one_wipe`], and wipes the stack when it is dropped.
+struct OneWipe {
+    start: usize,
+}
+
+/// The part of the stack that a thread in [`with_one_wipe`] will wipe, as addresses.
+#[derive(Clone, Copy)]
+struct Left {
+    start: usize,
+    end: usize,
+}
+
+thread_local! {
+    static LEFT: Cell<Option<Left>> = const { Cell::new(None) };
+}
+
+impl OneWipe {
+    /// The longest wipe at the end; a deeper one is not left to it.
+    const MAX_LEN: usize = 160 << 10;
+
+    /// Returns none in another one.
+    fn begin() -> Option<Self> {
+        if LEFT.get().is_some() {
+            return None;
+        }
+        let start = stack_address();
+        LEFT.set(Some(Left { start, end: start }));
+        Some(Self { start })
+    }
+
+    /// Leaves the wipe of `len` bytes below the caller to the end. Returns whether that will wipe
+    /// them.
+    fn leave(len: usize) -> bool {
+        let Some(left) = LEFT.get() else { return false };
+        let end = stack_address().saturating_sub(len);
+        let is_left = left.start.saturating_sub(end) <= Self::MAX_LEN;
+        if is_left {
+            LEFT.set(Some(Left { end: left.end.min(end), ..left }));
+        }
+        is_left
+    }
+}
+
+impl Drop for OneWipe {
+    fn drop(&mut self) {
+        const KIB: usize = 1 << 10;
+        let len = LEFT.take().map_or(0, |left| self.start.saturating_sub(left.end));
+        wipe_vector_registers();
+        match len.div_ceil(KIB) {
+            0 => {}
+            1..=20 => zeroize_stack::<{ 20 * KIB }>(),
+            21..=40 => zeroize_stack::<{ 40 * KIB }>(),
+            41..=56 => zeroize_stack::<{ 56 * KIB }>(),
+            57..=88 => zeroize_stack::<{ 88 * KIB }>(),
+            _ => zeroize_stack::<{ Self::MAX_LEN }>(),
+        }
+    }
+}
+
+/// Returns an address in the frame of the caller, or below it.
+#[inline(never)]
+fn stack_address() -> usize {
+    let here = 0_u8;
+    (&raw const here).addr()
 }
 
 /// As [`with_stack_wiped`], for an operation of a library on a curve, or with numbers as long as an
@@ -122,9 +206,14 @@ pub(crate) fn with_stack_of_key_wiped<T>(is_on_curve: bool, work: impl FnOnce() 
 /// the `rsa` crate was seen to use 29 000 for a key of 8192 bits.
 pub(crate) const LONG_NUMBERS_STACK_LEN: usize = 40 * 1024;
 
-/// Bytes of stack that a library may use for key encapsulation; the crate `ml-kem` was seen to use
-/// 49 000 for ML-KEM-1024, AWS-LC 30 000.
-pub(crate) const KEM_STACK_LEN: usize = 64 * 1024;
+/// Does `work`, and wipes the stack that a library may use for key encapsulation: the crate `ml-kem`
+/// was seen to use 49 000 bytes for ML-KEM-1024, AWS-LC 30 000. Which it is is public.
+pub(crate) fn with_stack_of_kem_wiped<T>(kem: KemAlgorithm, work: impl FnOnce() -> T) -> T {
+    match kem {
+        KemAlgorithm::MlKem768 => with_stack_wiped::<_, { 48 * 1024 }>(work),
+        KemAlgorithm::MlKem1024 => with_stack_wiped::<_, { 64 * 1024 }>(work),
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -156,6 +156,10 @@ impl Server {
 
     fn listen(listener: TcpListener, settings: Arc<Settings>, limits: Limits) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
+        // Each flight is written as a whole, so Nagle's algorithm would only delay it. On Linux
+        // connections have that from their listener.
+        #[cfg(target_os = "linux")]
+        rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
         let mut threads = Vec::new();
         let mut wakers = Vec::new();
         for _ in 0..limits.threads.max(1) {

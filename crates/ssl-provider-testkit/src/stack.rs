@@ -120,7 +120,7 @@ fn read() -> Vec<u8> {
 mod tests {
     use std::panic::catch_unwind;
 
-    use ssl_provider_core::backend::with_stack_wiped;
+    use ssl_provider_core::backend::{with_one_wipe, with_stack_wiped};
 
     use super::*;
     use crate::bytes::Rng;
@@ -158,6 +158,60 @@ mod tests {
         let deeper = Remains::of(|| with_stack_wiped::<_, LEN>(|| leave::<LEN>(&secret)));
         assert_eq!(deeper.found(&secrets), planted);
         assert!(!deeper.wiped_to_the_bottom());
+    }
+
+    #[test]
+    fn one_wipe_is_as_deep_as_the_deepest_of_those_that_it_replaces() {
+        const LEN: usize = 12 * 1024;
+        let secret = Rng::new(90).bytes(48);
+        let secrets = Secrets::default().and("planted", &secret);
+        let shallow: &(dyn Fn() + Sync) = &|| with_stack_wiped::<_, LEN>(|| leave::<64>(&secret));
+        let deep: &(dyn Fn() + Sync) =
+            &|| with_stack_wiped::<_, { 5 * LEN }>(|| leave::<{ 4 * LEN }>(&secret));
+        // Too long to be left to the end.
+        let deepest: &(dyn Fn() + Sync) =
+            &|| with_stack_wiped::<_, { 25 * LEN }>(|| leave::<{ 20 * LEN }>(&secret));
+        for order in [&[shallow, deep, shallow][..], &[deepest, shallow], &[deep, deepest]] {
+            let wiped = Remains::of(|| {
+                with_one_wipe(|| order.iter().for_each(|operation| operation()));
+            });
+            assert_eq!(wiped.found(&secrets), BTreeSet::new());
+        }
+        // What nobody says is secret is not wiped.
+        let deeper = Remains::of(|| with_one_wipe(|| leave::<LEN>(&secret)));
+        assert_eq!(deeper.found(&secrets), BTreeSet::from(["planted"]));
+    }
+
+    #[test]
+    fn one_wipe_leaves_secrets_until_its_end_and_no_longer() {
+        const LEN: usize = 12 * 1024;
+        let secret = Rng::new(90).bytes(48);
+        let secrets = Secrets::default().and("planted", &secret);
+        let operation = || with_stack_wiped::<_, LEN>(|| leave::<4096>(&secret));
+        let twice = || {
+            with_one_wipe(|| with_one_wipe(operation));
+            // Now it is this one's turn again.
+            leave::<4096>(&secret);
+            operation();
+        };
+        assert_eq!(Remains::of(twice).found(&secrets), BTreeSet::new());
+        let panics = || -> () {
+            operation();
+            resume_unwind(Box::new("planted"));
+        };
+        let wiped = Remains::of(|| {
+            assert!(catch_unwind(|| with_one_wipe(panics)).is_err());
+        });
+        assert_eq!(wiped.found(&secrets), BTreeSet::new());
+        let within = Remains::of(|| {
+            with_one_wipe(|| {
+                operation();
+                // Seen from here, as nothing has been wiped yet.
+                let seen = Remains(read());
+                assert_eq!(seen.found(&secrets), BTreeSet::from(["planted"]));
+            });
+        });
+        assert_eq!(within.found(&secrets), BTreeSet::new());
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub use crate::backend::rsa::{
 };
 pub use crate::backend::signature::{SignatureKey, Signatures};
 pub use crate::public_key::BAD_PUBLIC_KEY;
-pub use crate::secret::with_stack_wiped;
+pub use crate::secret::{with_one_wipe, with_stack_wiped};
 
 // What programs need too has its public path at the root of the crate.
 pub(crate) use crate::backend::handle::Backend;

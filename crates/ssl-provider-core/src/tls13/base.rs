@@ -1,10 +1,13 @@
 //! The chain of secrets: early, handshake, master (RFC 8446 section 7.1).
 
+use ssl_provider_memory::SecretBytes;
+
 use crate::ephemeral_key::{EphemeralKey, PeerPublicKey};
 use crate::error::Error;
 use crate::handshake_hash::HandshakeHash;
 use crate::schedule::Side;
 use crate::secret::{STACK_LEN, with_stack_wiped};
+use crate::tls13::constants::Constants;
 use crate::tls13::secret::Secret;
 use crate::tls13::{
     BinderKey, ExporterSecret, PreSharedKey, PskKind, ResumptionSecret, Tls13Parameters,
@@ -31,13 +34,17 @@ impl Tls13Parameters {
     /// [`Error::InvalidHandle`] for a pre-shared key of another backend,
     /// [`Error::InvalidParameter`] for one of another hash; errors of the backend.
     pub fn early_secret(&self, psk: Option<&PreSharedKey>) -> Result<EarlySecret, Error> {
-        if let Some(psk) = psk {
-            psk.check(self)?;
-        }
-        with_stack_wiped::<_, STACK_LEN>(|| {
-            let secret = Secret::extract(self, &[], psk.map(PreSharedKey::expose))?;
-            Ok(EarlySecret { secret, has_psk: psk.is_some() })
-        })
+        let secret = match psk {
+            Some(psk) => {
+                psk.check(self)?;
+                with_stack_wiped::<_, STACK_LEN>(|| Secret::extract(self, &[], Some(psk.expose())))
+            }
+            None => {
+                let bytes = SecretBytes::copied(Constants::of(self.hash()).early_secret);
+                Ok(Secret::of_bytes(self, bytes))
+            }
+        };
+        Ok(EarlySecret { secret: secret?, has_psk: psk.is_some() })
     }
 }
 
@@ -100,7 +107,7 @@ impl EarlySecret {
         let has_secret = key.has_secret();
         let work = || {
             let shared = key.agree(peer)?;
-            self.secret.next(Some(&shared)).map(HandshakeSecret)
+            self.next(&shared)
         };
         // Of a group with key encapsulation the library uses much stack, but a server has been
         // there before.
@@ -132,6 +139,19 @@ impl EarlySecret {
     pub fn handshake_secret_of_psk(&self) -> Result<HandshakeSecret, Error> {
         self.check_psk()?;
         with_stack_wiped::<_, STACK_LEN>(|| self.secret.next(None).map(HandshakeSecret))
+    }
+
+    /// The next secret in the chain. The caller wipes the stack.
+    pub(super) fn next(&self, shared: &[u8]) -> Result<HandshakeSecret, Error> {
+        let secret = match self.has_psk {
+            true => self.secret.next(Some(shared)),
+            false => {
+                let connection = self.parameters();
+                let salt = Constants::of(connection.hash()).derived;
+                Secret::extract(connection, salt, Some(shared))
+            }
+        };
+        secret.map(HandshakeSecret)
     }
 
     fn check_psk(&self) -> Result<(), Error> {

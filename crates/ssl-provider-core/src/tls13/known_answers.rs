@@ -25,7 +25,7 @@ impl EarlySecret {
     /// Errors of the backend.
     #[doc(hidden)]
     pub fn handshake_secret_of_shared(&self, shared: &[u8]) -> Result<HandshakeSecret, Error> {
-        with_stack_wiped::<_, STACK_LEN>(|| self.secret.next(Some(shared)).map(HandshakeSecret))
+        with_stack_wiped::<_, STACK_LEN>(|| self.next(shared))
     }
 }
 

@@ -12,6 +12,7 @@
 //! call counts.
 
 mod base;
+mod constants;
 mod exporter;
 mod known_answers;
 mod psk;

@@ -7,6 +7,7 @@ use crate::ct::Mask;
 use crate::error::Error;
 use crate::handshake_hash::HandshakeHash;
 use crate::policy::KeyLogPolicy;
+use crate::tls13::constants::Constants;
 use crate::tls13::{MAX_SECRET_LEN, Tls13Parameters};
 
 /// A secret as long as the hash of the suite. Its methods leave copies on the stack, which the
@@ -69,10 +70,7 @@ impl Secret {
 
     /// Derive-Secret over no messages.
     pub(super) fn derive_from_nothing(&self, label: &[u8]) -> Result<Self, Error> {
-        let mut hash = [0; MAX_SECRET_LEN];
-        let hash = &mut hash[..self.bytes.len()];
-        self.connection.parameters.hashing().hash(self.connection.hash(), &[], hash)?;
-        self.derive(label, hash)
+        self.derive(label, Constants::of(self.connection.hash()).empty_hash)
     }
 
     /// The next secret in the chain: HKDF-Extract of `input` under Derive-Secret "derived".

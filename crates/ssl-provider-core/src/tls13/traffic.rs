@@ -28,11 +28,12 @@ pub struct TrafficSecret {
     secret: Secret,
     writer: Side,
     phase: TrafficPhase,
+    is_first: bool,
 }
 
 impl TrafficSecret {
     pub(super) fn new(secret: Secret, writer: Side, phase: TrafficPhase) -> Self {
-        Self { secret, writer, phase }
+        Self { secret, writer, phase, is_first: true }
     }
 
     /// Returns the connection.
@@ -121,20 +122,21 @@ impl TrafficSecret {
             ));
         }
         let secret = with_stack_wiped::<_, STACK_LEN>(|| self.secret.derive(b"traffic upd", &[]))?;
-        Ok(Self { secret, ..*self })
+        Ok(Self { secret, is_first: false, ..*self })
     }
 
-    /// Returns the label under which a key log has the secret (RFC 9850 section 2), which is not
-    /// for one after KeyUpdate.
-    pub fn key_log_label(&self) -> &'static str {
+    /// Returns the label under which a key log has the secret (RFC 9850 section 2). One after
+    /// KeyUpdate has none, as it follows from the first.
+    pub fn key_log_label(&self) -> Option<&'static str> {
         match (self.writer, self.phase) {
-            (Side::Client, TrafficPhase::Early) => "CLIENT_EARLY_TRAFFIC_SECRET",
+            (Side::Client, TrafficPhase::Early) => Some("CLIENT_EARLY_TRAFFIC_SECRET"),
             // Servers send no early data.
-            (Side::Server, TrafficPhase::Early) => "SERVER_EARLY_TRAFFIC_SECRET",
-            (Side::Client, TrafficPhase::Handshake) => "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
-            (Side::Server, TrafficPhase::Handshake) => "SERVER_HANDSHAKE_TRAFFIC_SECRET",
-            (Side::Client, TrafficPhase::Application) => "CLIENT_TRAFFIC_SECRET_0",
-            (Side::Server, TrafficPhase::Application) => "SERVER_TRAFFIC_SECRET_0",
+            (Side::Server, TrafficPhase::Early) => None,
+            (Side::Client, TrafficPhase::Handshake) => Some("CLIENT_HANDSHAKE_TRAFFIC_SECRET"),
+            (Side::Server, TrafficPhase::Handshake) => Some("SERVER_HANDSHAKE_TRAFFIC_SECRET"),
+            (_, TrafficPhase::Application) if !self.is_first => None,
+            (Side::Client, TrafficPhase::Application) => Some("CLIENT_TRAFFIC_SECRET_0"),
+            (Side::Server, TrafficPhase::Application) => Some("SERVER_TRAFFIC_SECRET_0"),
         }
     }
 

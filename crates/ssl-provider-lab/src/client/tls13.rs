@@ -283,6 +283,7 @@ impl ClientConnection {
         }
         if self.early_data == EarlyDataStatus::Offered {
             self.early_data = EarlyDataStatus::Declined;
+            self.early_exporter = None;
             self.records.write_in_clear();
         }
         let mut transcript = parameters.transcript()?;
@@ -311,14 +312,16 @@ impl ClientConnection {
         }
     }
 
-    /// Writes a secret to the key log, if there is one.
+    /// Writes a secret to the key log, if there is one and the secret has a label there.
     pub(super) fn log_secret(
         &self,
         client_random: &[u8; 32],
-        label: &str,
+        label: impl Into<Option<&'static str>>,
         secret: Result<&[u8], Error>,
     ) -> Result<(), Refused> {
-        let Some(key_log) = &self.settings.key_log else { return Ok(()) };
+        let (Some(key_log), Some(label)) = (&self.settings.key_log, label.into()) else {
+            return Ok(());
+        };
         key_log
             .write_secret(label, client_random, secret)
             .map_err(|alert| Refused { alert, fault: ServerFault::KeyLog })
@@ -381,6 +384,7 @@ impl ClientConnection {
                 false => EarlyDataStatus::Declined,
             };
             if self.early_data == EarlyDataStatus::Declined {
+                self.early_exporter = None;
                 let key = record_key(&pending.client_handshake)?;
                 self.records.write_with(key, pending.parameters.suite());
             }

@@ -1,43 +1,40 @@
 //! The server's handshake of TLS 1.3 (RFC 8446 section 2): which message may come when, and what it
-//! does. What is chosen from a ClientHello is in [`crate::tls13::negotiation`].
+//! does. What is chosen from a ClientHello is in [`crate::tls13::negotiation`], the server's flight
+//! in `flight.rs`.
 //!
 //! Nothing that a pre-shared key says is believed before its binder is verified. Keys change at the
 //! boundary of a record only (section 5.1).
+
+mod flight;
 
 use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ssl_provider::backend::with_one_wipe;
 use ssl_provider::tls13::{
     EarlySecret, ExporterSecret, MasterSecret, Tls13Parameters, TrafficSecret,
 };
-use ssl_provider::{Error, HandshakeHash, ProtocolVersion, Side};
+use ssl_provider::{Error, HandshakeHash, ProtocolVersion};
 use ssl_provider_wire::{
-    Alert, CertificateMessage, CertificateRequest, CertificateVerify, ClientHello, ContentType,
-    ExtensionType, Extensions, HELLO_RETRY_REQUEST_RANDOM, HandshakeType, KeyShare, KeyUpdate,
-    Message, NewSessionTicket, ServerHello, View, put_encrypted_extensions, put_extension,
-    put_message, put_vec,
+    Alert, CertificateMessage, CertificateVerify, ClientHello, ContentType, ExtensionType,
+    Extensions, HELLO_RETRY_REQUEST_RANDOM, HandshakeType, KeyUpdate, Message, NewSessionTicket,
+    ServerHello, View, put_extension,
 };
 
-use super::ephemeral::bad_share;
 use super::handshake::State as ConnectionState;
 use super::{Connection, SessionInfo};
 use crate::alert::{internal_error, require};
 use crate::client_auth::{
     ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate_of,
-    tls13_certificate_verify, tls13_schemes,
+    tls13_certificate_verify,
 };
 use crate::exporter::Exporter;
 use crate::refusal::{Cause, Refusal};
-use crate::settings::{ClientAuth, Settings};
-use crate::signed_params::{certificate_verify_digest, is_tls13_scheme};
+use crate::settings::ClientAuth;
 use crate::tickets::TicketState;
-use crate::tls13::negotiation::{Choice, Origin, Outcome, Psk, Retried, choose};
+use crate::tls13::negotiation::{Outcome, Psk, Retried, choose};
 use crate::tls13::{Secrets, record_key};
-
-/// How many bytes of records with early data are passed over where they are declined, at least: a
-/// client may have a ticket from settings that accepted some.
-const MAX_SKIPPED_LEN: usize = 20 << 10;
 
 /// Tickets of a handshake with certificates; one that resumes gets one.
 const TICKETS: u8 = 2;
@@ -169,183 +166,11 @@ impl Connection {
         self.records.write(ContentType::Handshake, &request)?;
         self.tls13_change_cipher_spec(hello)?;
         if hello.extensions.has(ExtensionType::EARLY_DATA) {
-            self.records.skip_early_data(MAX_SKIPPED_LEN.max(self.max_early_data()));
+            self.skip_early_data();
         }
         let first = message.clone();
         let retry = Box::new(Retry { first, retried, transcript });
         Ok(ConnectionState::Tls13(State::SecondHello(retry)))
-    }
-
-    /// Sends the server's flight, from ServerHello to Finished (RFC 8446 section 2).
-    fn tls13_flight(
-        &mut self,
-        mut hellos: Hellos<'_>,
-        choice: Choice,
-        early: &EarlySecret,
-        is_second: bool,
-    ) -> Result<ConnectionState, Alert> {
-        let settings = Arc::clone(&self.settings);
-        let provider = &settings.provider;
-        let hello = hellos.hello;
-        self.records.skip_early_data(0);
-
-        let accepted = accepts_early_data(&settings, hello, &choice, is_second)?;
-        let early_secrets = match accepted {
-            None => None,
-            Some(_) => Some((
-                early.traffic_secret(&hellos.transcript).map_err(internal_error)?,
-                early.exporter_secret(&hellos.transcript).map_err(internal_error)?,
-            )),
-        };
-        let (handshake, share) = match &choice.agreement {
-            Some((_, client)) => {
-                let key = provider.answer_ephemeral_key(client).map_err(bad_share)?;
-                let share = key.public_key().to_vec();
-                (early.handshake_secret(key, client).map_err(bad_share)?, share)
-            }
-            None => (early.handshake_secret_of_psk().map_err(internal_error)?, Vec::new()),
-        };
-
-        let mut random = [0; 32];
-        provider.backend().random().fill(&mut random).map_err(internal_error)?;
-        let mut list = Vec::new();
-        put_extension(&mut list, ExtensionType::SUPPORTED_VERSIONS, &TLS1_3);
-        if let Some((group, _)) = &choice.agreement {
-            let mut data = Vec::new();
-            KeyShare { group: group.wire(), public_key: &share }.put(&mut data);
-            put_extension(&mut list, ExtensionType::KEY_SHARE, &data);
-        }
-        if let Some(psk) = &choice.psk {
-            let index = u16::try_from(psk.index).map_err(|_| Alert::InternalError)?;
-            put_extension(&mut list, ExtensionType::PRE_SHARED_KEY, &index.to_be_bytes());
-        }
-        let message = put_server_hello(&hellos, random, &list);
-        hellos.transcript.update(&message);
-        self.records.write(ContentType::Handshake, &message)?;
-        if !is_second {
-            self.tls13_change_cipher_spec(hello)?;
-        }
-
-        let Hellos { parameters, mut transcript, .. } = hellos;
-        let of_handshake =
-            |side| handshake.traffic_secret(side, &transcript).map_err(internal_error);
-        let (client_handshake, server_handshake) =
-            (of_handshake(Side::Client)?, of_handshake(Side::Server)?);
-        if let Some((traffic, exporter)) = &early_secrets {
-            self.log_secret(hello, traffic.key_log_label(), traffic.secret_for_key_log())?;
-            self.log_secret(hello, exporter.key_log_label(), exporter.secret_for_key_log())?;
-        }
-        for secret in [&client_handshake, &server_handshake] {
-            self.log_secret(hello, secret.key_log_label(), secret.secret_for_key_log())?;
-        }
-        let key = record_key(&server_handshake).map_err(internal_error)?;
-        self.records.write_with(key, choice.suite);
-
-        let requests_certificate =
-            settings.options.client_auth != ClientAuth::None && choice.psk.is_none();
-        let flight = tls13_messages(
-            &settings,
-            &parameters,
-            &mut transcript,
-            &choice,
-            &server_handshake,
-            (requests_certificate, accepted.is_some()),
-        )?;
-        self.records.write(ContentType::Handshake, &flight)?;
-
-        let master = handshake.master_secret().map_err(internal_error)?;
-        let of_master = |side| master.traffic_secret(side, &transcript).map_err(internal_error);
-        let secrets = Secrets { read: of_master(Side::Client)?, write: of_master(Side::Server)? };
-        let exporter = master.exporter_secret(&transcript).map_err(internal_error)?;
-        for secret in [&secrets.read, &secrets.write] {
-            self.log_secret(hello, secret.key_log_label(), secret.secret_for_key_log())?;
-        }
-        self.log_secret(hello, exporter.key_log_label(), exporter.secret_for_key_log())?;
-        let key = record_key(&secrets.write).map_err(internal_error)?;
-        self.records.write_with(key, choice.suite);
-
-        let read = early_secrets.as_ref().map_or(&client_handshake, |(traffic, _)| traffic);
-        self.records.read_with(record_key(read).map_err(internal_error)?);
-        self.records.take_clear_alerts();
-        if accepted.is_none() && hello.extensions.has(ExtensionType::EARLY_DATA) {
-            self.records.skip_early_data(MAX_SKIPPED_LEN.max(self.max_early_data()));
-        }
-        self.early_exporter = early_secrets.map(|(_, exporter)| Exporter::Secret(exporter));
-        self.early_data_left = accepted;
-
-        let origin = choice.psk.as_ref().map(|psk| &psk.origin);
-        let resumed = matches!(origin, Some(Origin::Ticket { .. }));
-        // Who the client is stays known when the session is resumed.
-        let (began, client_certificate, external_psk) = match origin {
-            Some(Origin::Ticket { state, .. }) => {
-                (state.began, state.client_certificate, state.external_psk.clone())
-            }
-            Some(Origin::External(identity)) => (Instant::now(), None, Some(identity.clone())),
-            None => (Instant::now(), None, None),
-        };
-        let info = SessionInfo {
-            protocol: ProtocolVersion::TLS1_3,
-            suite: choice.suite,
-            group: choice.agreement.as_ref().map(|(group, _)| *group),
-            signature_scheme: choice.scheme,
-            extended_master_secret: true,
-            encrypt_then_mac: false,
-            resumed,
-            secure_renegotiation: true,
-            application_protocol: choice.application_protocol,
-            client_certificate,
-            external_psk,
-            early_data: accepted.map(|_| 0),
-            retried: is_second,
-        };
-        let pending = Box::new(Pending {
-            parameters,
-            transcript,
-            client_handshake,
-            master,
-            secrets,
-            exporter,
-            info,
-            began,
-            server_name: hello.extensions.get(ExtensionType::SERVER_NAME).map(Into::into),
-            client_certificate: None,
-            takes_tickets: choice.takes_tickets,
-        });
-        let state = if accepted.is_some() {
-            State::EndOfEarlyData(pending)
-        } else if requests_certificate {
-            State::Certificate(pending)
-        } else {
-            State::Finished(pending)
-        };
-        Ok(ConnectionState::Tls13(state))
-    }
-
-    /// Most bytes of early data that any ticket of these settings allows.
-    fn max_early_data(&self) -> usize {
-        let max = self.settings.options.early_data.map_or(0, |early_data| early_data.max_len);
-        // Records with little in each are several times as long.
-        usize::try_from(max).unwrap_or(usize::MAX).saturating_mul(2)
-    }
-
-    /// Sends ChangeCipherSpec to a client that wants TLS 1.3 to look like TLS 1.2 (RFC 8446
-    /// appendix D.4).
-    fn tls13_change_cipher_spec(&mut self, hello: &ClientHello<'_>) -> Result<(), Alert> {
-        match hello.session_id.is_empty() {
-            true => Ok(()),
-            false => self.records.write(ContentType::ChangeCipherSpec, &[1]),
-        }
-    }
-
-    fn log_secret(
-        &mut self,
-        hello: &ClientHello<'_>,
-        label: &str,
-        secret: Result<&[u8], Error>,
-    ) -> Result<(), Alert> {
-        let Some(key_log) = &self.settings.key_log else { return Ok(()) };
-        let written = key_log.write_secret(label, &hello.random, secret);
-        written.inspect_err(|_| self.cause = Some(Cause::KeyLog))
     }
 
     /// Processes a message that [`State::max_len`] has let through.
@@ -365,7 +190,7 @@ impl Connection {
             }
             State::Certificate(pending) => self.tls13_certificate(pending, message),
             State::CertificateVerify(pending) => self.tls13_verify(pending, message),
-            State::Finished(pending) => self.tls13_finished(*pending, message),
+            State::Finished(pending) => with_one_wipe(|| self.tls13_finished(*pending, message)),
         }
     }
 
@@ -547,32 +372,6 @@ fn verified_early_secret(
     }
 }
 
-/// Returns how many bytes of early data are accepted; none where they are declined, or the client
-/// offers none (RFC 8446 section 4.2.10).
-fn accepts_early_data(
-    settings: &Settings,
-    hello: &ClientHello<'_>,
-    choice: &Choice,
-    is_second: bool,
-) -> Result<Option<usize>, Alert> {
-    let (Some(_), Some(window), Some(Psk { index: 0, origin, .. })) =
-        (settings.options.early_data, &settings.replay_window, &choice.psk)
-    else {
-        return Ok(None);
-    };
-    let Origin::Ticket { suite, state, said_age } = origin else { return Ok(None) };
-    let is_same = *suite == choice.suite.id
-        && state.application_protocol == choice.application_protocol
-        && state.max_early_data > 0;
-    if is_second || !is_same || !hello.extensions.has(ExtensionType::EARLY_DATA) {
-        return Ok(None);
-    }
-    let offered = hello.extensions.offered_psks()?;
-    let binder = offered.as_ref().and_then(|psks| psks.binders.first().copied());
-    let is_fresh = window.accepts(binder.unwrap_or_default(), *said_age, state.issued);
-    Ok(usize::try_from(state.max_early_data).ok().filter(|_| is_fresh))
-}
-
 /// Writes a ServerHello or a HelloRetryRequest.
 fn put_server_hello(hellos: &Hellos<'_>, random: [u8; 32], list: &[u8]) -> Vec<u8> {
     let mut message = Vec::new();
@@ -587,66 +386,6 @@ fn put_server_hello(hellos: &Hellos<'_>, random: [u8; 32], list: &[u8]) -> Vec<u
     };
     hello.put(&mut message);
     message
-}
-
-/// Returns the messages from EncryptedExtensions to Finished.
-fn tls13_messages(
-    settings: &Settings,
-    parameters: &Tls13Parameters,
-    transcript: &mut HandshakeHash,
-    choice: &Choice,
-    server_handshake: &TrafficSecret,
-    (requests_certificate, accepts_early_data): (bool, bool),
-) -> Result<Vec<u8>, Alert> {
-    let mut flight = Vec::new();
-    let mut list = Vec::new();
-    if let Some(name) = &choice.application_protocol {
-        let mut data = Vec::new();
-        put_vec::<2>(&mut data, |out| {
-            put_vec::<1>(out, |out| out.extend_from_slice(name.as_bytes()));
-        });
-        let kind = ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION;
-        put_extension(&mut list, kind, &data);
-    }
-    if accepts_early_data {
-        put_extension(&mut list, ExtensionType::EARLY_DATA, &[]);
-    }
-    put_encrypted_extensions(&mut flight, &list);
-    if requests_certificate {
-        let (mut data, mut list) = (Vec::new(), Vec::new());
-        put_vec::<2>(&mut data, |out| {
-            let numbers = tls13_schemes(&settings.provider).filter_map(|scheme| scheme.wire());
-            out.extend(numbers.flat_map(u16::to_be_bytes));
-        });
-        put_extension(&mut list, ExtensionType::SIGNATURE_ALGORITHMS, &data);
-        CertificateRequest { context: &[], extensions: Extensions::new(&list) }.put(&mut flight);
-    }
-    let signer = choice.scheme.and_then(|scheme| {
-        let fits = |curve| is_tls13_scheme(scheme, curve);
-        let mut signers = settings.identity.tls13_signers();
-        let found = signers.find(|(it, _)| it.schemes.contains(&scheme) && fits(it.curve()));
-        found.map(|(signer, message)| (scheme, signer, message))
-    });
-    let mut hashed = 0;
-    if let Some((scheme, signer, message)) = signer {
-        flight.extend_from_slice(message);
-        transcript.update(&flight);
-        hashed = flight.len();
-        let provider = &settings.provider;
-        let digest =
-            certificate_verify_digest(provider, parameters, Side::Server, transcript, scheme);
-        let signature =
-            signer.key.sign(scheme, &digest.map_err(internal_error)?).map_err(internal_error)?;
-        let number = scheme.wire().ok_or(Alert::InternalError)?;
-        CertificateVerify { scheme: number, signature: &signature }.put(&mut flight);
-    }
-    transcript.update(flight.get(hashed..).unwrap_or_default());
-    let mut verify_data = vec![0; parameters.hash_len()];
-    server_handshake.verify_data(transcript, &mut verify_data).map_err(internal_error)?;
-    let start = flight.len();
-    put_message(&mut flight, HandshakeType::FINISHED, |out| out.extend_from_slice(&verify_data));
-    transcript.update(flight.get(start..).unwrap_or_default());
-    Ok(flight)
 }
 
 /// supported_versions of a server.

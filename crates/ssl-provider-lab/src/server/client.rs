@@ -1,6 +1,6 @@
 //! A client of the server: its socket, its connection and the requests on it.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,6 +30,8 @@ pub(super) struct Client {
     is_closed: bool,
     /// Whether the socket may have more to read after a pause.
     is_unread: bool,
+    /// Whether the last read left nothing.
+    is_drained: bool,
     /// Whether the socket is polled for room to write too.
     pub is_polled_for_writing: bool,
     lingering: Option<Lingering>,
@@ -52,6 +54,7 @@ impl Client {
             announced: false,
             is_closed: false,
             is_unread: false,
+            is_drained: false,
             is_polled_for_writing: false,
             lingering: None,
         }
@@ -136,6 +139,7 @@ impl Client {
                     _ => return Some(self.end()),
                 },
             };
+            self.is_drained = len < buffer.len();
             if let Some(lingering) = &mut self.lingering {
                 lingering.read += len;
                 if lingering.read > LINGER_LEN {
@@ -158,7 +162,7 @@ impl Client {
             }
             // The socket is drained, and another event follows when there is more; but the end of
             // the stream may have come with the last bytes.
-            if len < buffer.len() && !self.is_closed {
+            if self.is_drained && !self.is_closed {
                 break;
             }
         }
@@ -198,8 +202,14 @@ impl Client {
     }
 
     pub(super) fn flush(&mut self) -> Option<End> {
+        let ends = self.ends_without_lingering();
         while !self.connection.output().is_empty() {
-            match self.stream.write(self.connection.output()) {
+            let output = self.connection.output();
+            let written = match ends {
+                true => write_last(&mut self.stream, output),
+                false => self.stream.write(output),
+            };
+            match written {
                 Ok(len) => self.connection.sent(len),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return None,
@@ -209,6 +219,9 @@ impl Client {
             }
         }
         if self.connection.ending().is_some() && self.lingering.is_none() {
+            if ends {
+                return Some(self.end());
+            }
             self.lingering = Some(Lingering { since: Instant::now(), read: 0 });
             // A client that has closed its side waits for nothing more: the next read returns its
             // end, and the socket is closed. If it has gone away, the next read fails.
@@ -217,6 +230,14 @@ impl Client {
             }
         }
         None
+    }
+
+    /// Whether the socket may be closed once all is written: nothing follows a close_notify of the
+    /// client, and with nothing unread there is no reset.
+    fn ends_without_lingering(&self) -> bool {
+        self.connection.ending().is_some()
+            && self.connection.is_closed_by_client()
+            && self.is_drained
     }
 
     fn end(&self) -> End {
@@ -231,6 +252,20 @@ impl Client {
             None => age >= limits.handshake,
         }
     }
+}
+
+/// Writes bytes after which the socket is closed at once. Where the system can, they go out in one
+/// packet with the end of the stream.
+#[cfg(target_os = "linux")]
+fn write_last(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    use rustix::net::{SendFlags, send};
+
+    Ok(send(stream, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_last(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    stream.write(bytes)
 }
 
 ssl_provider::redacted_debug! { Client { peer, .. } }

@@ -209,9 +209,9 @@ impl<'a> Poller<'a> {
             self.clients.push(None);
             self.clients.len() - 1
         });
-        // Each flight is written as a whole, so Nagle's algorithm would only delay it.
+        let ready = if cfg!(target_os = "linux") { Ok(()) } else { stream.set_nodelay(true) };
         // It is polled for room to write only once it lacks some: that it has some now is no event.
-        let ready = stream.set_nodelay(true).and_then(|()| {
+        let ready = ready.and_then(|()| {
             self.poll.registry().register(&mut stream, Token(index), Interest::READABLE)
         });
         let client =

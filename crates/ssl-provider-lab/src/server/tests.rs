@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{self, Shutdown};
 use std::panic::resume_unwind;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
 use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslStream, SslVersion};
@@ -18,6 +18,7 @@ use ssl_provider_testkit::trap;
 
 use ssl_provider_wire::Alert;
 
+use super::client::LINGER;
 use super::poller::BATCH_LEN;
 use super::*;
 
@@ -231,6 +232,40 @@ fn a_panic_in_a_handshake_costs_that_connection_and_one_of_the_observer_none() {
     let refused = End::Tls(Ending::Refused(Alert::InternalError));
     let ends = ends.into_inner().unwrap_or_else(PoisonError::into_inner);
     assert_eq!(ends, [refused, End::Tls(Ending::Closed)]);
+}
+
+#[test]
+fn a_client_that_has_sent_close_notify_is_not_waited_for() {
+    let settings = crate::tests::settings();
+    let limits = Limits { threads: 1, ..Limits::default() };
+    let server = Server::bind("127.0.0.1:0", settings, limits).unwrap();
+    let (address, stop) = (server.local_address().unwrap(), server.stop_handle());
+    let (ended, ends) = mpsc::channel();
+    let observer = |event: Event<'_>| {
+        if let Event::Ended { how, .. } = event {
+            ended.send(how).unwrap();
+        }
+    };
+    thread::scope(|scope| {
+        let running = scope.spawn(|| server.run(&observer));
+        let mut client = connect(address);
+        client.shutdown().unwrap();
+        let how = ends.recv_timeout(LINGER / 2);
+        // Its socket is open until here.
+        drop(client);
+        stop.stop();
+        running.join().unwrap().unwrap();
+        assert_eq!(how, Ok(End::Tls(Ending::Closed)));
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_flight_waits_for_acknowledgements() {
+    let server = Server::bind("127.0.0.1:0", crate::tests::settings(), Limits::default()).unwrap();
+    let _client = net::TcpStream::connect(server.local_address().unwrap()).unwrap();
+    let accepted = std::iter::repeat_with(|| server.listener.accept()).find_map(Result::ok);
+    assert!(accepted.unwrap().0.nodelay().unwrap());
 }
 
 /// Runs a server while `work` runs on its address.

@@ -571,8 +571,12 @@ pub fn tls13_secrets_are_read_only_where_policy_allows(backend: &Backend) {
         ];
         for (secret, label) in traffic {
             let secret = secret.unwrap();
-            assert_eq!(secret.key_log_label(), label);
+            assert_eq!(secret.key_log_label(), Some(label));
             assert_eq!(secret.secret_for_key_log().is_ok(), is_allowed, "{label}");
+            // RFC 9850 has no label for what follows from it.
+            let updated = secret.updated();
+            assert_eq!(updated.is_ok(), label.ends_with("_0"), "{label}");
+            assert!(updated.iter().all(|it| it.key_log_label().is_none()), "{label}");
         }
         let exporters = [
             (early.exporter_secret(&transcripts[0]), "EARLY_EXPORTER_SECRET"),

@@ -649,6 +649,9 @@ fn early_data_that_are_declined_are_passed_over() {
         pump(&mut client, &mut server);
         expect_established(&client, &server);
         assert_eq!(client.early_data(), EarlyDataStatus::Declined);
+        // The server has no such secret.
+        let exported = client.export_early_keying_material(b"EXPORTER-x", None, &mut [0; 32]);
+        assert!(exported.is_err());
         assert_eq!(server.established().unwrap().retried, groups.len() == 1);
         assert_eq!(server.take_data(), b"");
         exchange_data(&mut client, &mut server);
