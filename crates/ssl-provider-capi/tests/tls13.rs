@@ -326,6 +326,8 @@ fn secrets_of_one_backend_are_none_of_another() {
     let [provider, other] = [(); 2].map(|()| open(staged()));
     let psk = import(provider, "TLS13PRESHAREDKEY", b"a pre-shared key").unwrap();
     let early = early(provider, psk, AES_128).unwrap();
+    // The key belongs to SHA-256 now.
+    assert_eq!(self::early(provider, psk, AES_256), Err(NTE_INVALID_PARAMETER));
     let hash = new_hash(provider, AES_128);
     let foreign_hash = new_hash(other, AES_128);
     let own = ephemeral(provider, X25519, &[]).unwrap();
@@ -398,9 +400,11 @@ fn a_fault_in_a_backend_is_its_status_and_a_panic_an_internal_error() {
         let hmac = Operation::Hmac(HashAlgorithm::Sha256);
         let provider = open(Fake::new().with_fault(hmac, fault).share());
         // With SHA-384 all goes well, with SHA-256 nothing.
-        let early = early(provider, 0, AES_256).unwrap();
-        assert_eq!(self::early(provider, 0, AES_128), Err(status));
-        free(&[early, provider]);
+        let psks =
+            [(); 2].map(|()| import(provider, "TLS13PRESHAREDKEY", b"a pre-shared key").unwrap());
+        let early = early(provider, psks[0], AES_256).unwrap();
+        assert_eq!(self::early(provider, psks[1], AES_128), Err(status));
+        free(&[early, psks[0], psks[1], provider]);
 
         let curve = Operation::Ecdh(NamedCurve::X25519);
         let provider = open(Fake::new().with_fault(curve, fault).share());
