@@ -3,8 +3,8 @@
 //! reason in `xtask/mutants.json`.
 //!
 //! Core's own tests come first, which build in seconds; only what they do not notice is tried with
-//! the cases of the test kit on one backend, and with the tests of core on the fake backend. Neither
-//! is optimized: a change costs more time to build than to notice.
+//! the cases of the test kit on one backend, and with the tests of core on the fake backend.
+//! Neither is optimized: a change costs more time to build than to notice.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -20,8 +20,8 @@ export! {
     /// suite fixes hash and cipher of everything that is derived from the secret.
     ///
     /// `hPreSharedKey` is a key of `SslExpandPreSharedKey`, which belongs to the hash of its
-    /// connection, or one of `SslImportKey`, which belongs to the hash of the suite that it is first
-    /// used with here: that is SHA-256 unless the two sides have agreed on another (RFC 8446,
+    /// connection, or one of `SslImportKey`, which belongs to the hash of the suite that it is
+    /// first used with here: that is SHA-256 unless the two sides have agreed on another (RFC 8446,
     /// 4.2.11). It should not be used with TLS 1.2 too.
     ///
     /// In this function and the others of TLS 1.3, `pParameterList` is NULL, or a list whose

@@ -206,8 +206,8 @@ pub(crate) fn with_stack_of_key_wiped<T>(is_on_curve: bool, work: impl FnOnce() 
 /// the `rsa` crate was seen to use 29 000 for a key of 8192 bits.
 pub(crate) const LONG_NUMBERS_STACK_LEN: usize = 40 * 1024;
 
-/// Does `work`, and wipes the stack that a library may use for key encapsulation: the crate `ml-kem`
-/// was seen to use 49 000 bytes for ML-KEM-1024, AWS-LC 30 000. Which it is is public.
+/// Does `work`, and wipes the stack that a library may use for key encapsulation: the crate
+/// `ml-kem` was seen to use 49 000 bytes for ML-KEM-1024, AWS-LC 30 000. Which it is is public.
 pub(crate) fn with_stack_of_kem_wiped<T>(kem: KemAlgorithm, work: impl FnOnce() -> T) -> T {
     match kem {
         KemAlgorithm::MlKem768 => with_stack_wiped::<_, { 48 * 1024 }>(work),
