@@ -128,9 +128,7 @@ fn below<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Lives as long as the work of [`with_one_wipe`], and wipes the stack when it is dropped.
-struct OneWipe {
-    start: usize,
-}
+struct OneWipe;
 
 /// The part of the stack that a thread in [`with_one_wipe`] will wipe, as addresses.
 #[derive(Clone, Copy)]
@@ -154,7 +152,7 @@ impl OneWipe {
         }
         let start = stack_address();
         LEFT.set(Some(Left { start, end: start }));
-        Some(Self { start })
+        Some(Self)
     }
 
     /// Leaves the wipe of `len` bytes below the caller to the end. Returns whether that will wipe
@@ -173,7 +171,7 @@ impl OneWipe {
 impl Drop for OneWipe {
     fn drop(&mut self) {
         const KIB: usize = 1 << 10;
-        let len = LEFT.take().map_or(0, |left| self.start.saturating_sub(left.end));
+        let len = LEFT.take().map_or(0, |left| left.start.saturating_sub(left.end));
         wipe_vector_registers();
         match len.div_ceil(KIB) {
             0 => {}

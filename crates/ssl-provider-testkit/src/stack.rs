@@ -167,10 +167,10 @@ mod tests {
         let secrets = Secrets::default().and("planted", &secret);
         let shallow: &(dyn Fn() + Sync) = &|| with_stack_wiped::<_, LEN>(|| leave::<64>(&secret));
         let deep: &(dyn Fn() + Sync) =
-            &|| with_stack_wiped::<_, { 5 * LEN }>(|| leave::<{ 4 * LEN }>(&secret));
+            &|| with_stack_wiped::<_, { 5 * LEN }>(|| leave::<{ 2 * LEN }>(&secret));
         // Too long to be left to the end.
         let deepest: &(dyn Fn() + Sync) =
-            &|| with_stack_wiped::<_, { 25 * LEN }>(|| leave::<{ 20 * LEN }>(&secret));
+            &|| with_stack_wiped::<_, { 25 * LEN }>(|| leave::<{ 10 * LEN }>(&secret));
         for order in [&[shallow, deep, shallow][..], &[deepest, shallow], &[deep, deepest]] {
             let wiped = Remains::of(|| {
                 with_one_wipe(|| order.iter().for_each(|operation| operation()));

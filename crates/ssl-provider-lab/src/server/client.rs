@@ -149,7 +149,7 @@ impl Client {
                 let received = buffer.get(..len).unwrap_or_default();
                 self.connection.receive_until_decryption(received);
                 if self.is_paused() {
-                    self.is_unread = self.is_closed || len == buffer.len();
+                    self.is_unread = self.is_closed || !self.is_drained;
                     return None;
                 }
                 self.respond(observer);

@@ -209,6 +209,7 @@ impl<'a> Poller<'a> {
             self.clients.push(None);
             self.clients.len() - 1
         });
+        // On Linux it is set, as the listener's is.
         let ready = if cfg!(target_os = "linux") { Ok(()) } else { stream.set_nodelay(true) };
         // It is polled for room to write only once it lacks some: that it has some now is no event.
         let ready = ready.and_then(|()| {
