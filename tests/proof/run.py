@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--layout",
         type=Path,
-        default=target / "proof" / "core" / "layout.o",
+        default=target / "proof" / "core" / "layout.so",
         help="ssl-provider-core of the same source, with full debug information",
     )
     parser.add_argument(

@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     fs::create_dir_all(&directory).context("cannot create the folder of the proof")?;
     let (lines, planted) = (directory.join("lines.so"), directory.join("libplanted.so"));
     let core = directory.join("core");
-    let layout = core.join("layout.o");
+    let (object, layout) = (core.join("layout.o"), core.join("layout.so"));
     let release = workspace.target("release");
     if !arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
         Run::cargo("build")
@@ -64,7 +64,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
             .args([&core])
             .args(["--config", "profile.release.package.ssl-provider-core.debug=2", "--"])
             .args(["-C", "codegen-units=1"])
-            .args([format!("--emit=obj={}", layout.display())])
+            .args([format!("--emit=obj={}", object.display())])
+            .run(workspace)?;
+        // Linked, since the program does not know every relocation: those of thread-local variables.
+        Run::new("cc")
+            .args(["-shared", "-nostdlib", "-Wl,--unresolved-symbols=ignore-all", "-o"])
+            .args([&layout, &object])
             .run(workspace)?;
         Run::new("rustc")
             .args(["--edition", "2024", "-C", "opt-level=3", "-C", "debuginfo=line-tables-only"])

@@ -272,7 +272,10 @@ fn of_nobody(folder: &Path) -> Option<Command> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
     let program = folder.join("sslprov");
     if !program.exists() {
-        fs::copy(env!("CARGO_BIN_EXE_sslprov"), &program).unwrap();
+        // By another process: a child that a thread of this one forks would hold a file that this
+        // one writes, and a program that is open for writing cannot be started.
+        let copy = Command::new("cp").arg(env!("CARGO_BIN_EXE_sslprov")).arg(&program).status();
+        assert!(copy.unwrap().success());
         fs::copy(key(KEY), folder.join(KEY)).unwrap();
         fs::set_permissions(folder.join(KEY), fs::Permissions::from_mode(0o644)).unwrap();
     }

@@ -1,6 +1,8 @@
 //! Signatures over digests: RSA PKCS#1 v1.5 and PSS by the `rsa` crate, ECDSA by `p256`, `p384` and
 //! `p521`.
 
+use std::fmt;
+
 use getrandom::SysRng;
 use p256::ecdsa::signature::hazmat::{PrehashVerifier, RandomizedPrehashSigner};
 use rsa::pkcs1v15::Pkcs1v15Sign;
@@ -87,7 +89,7 @@ impl Signatures for RustCrypto {
     fn load(&self, key: &SigningKeyDer<'_>) -> Result<Box<dyn SignatureKey>, Error> {
         match key {
             SigningKeyDer::Rsa(key) => Ok(Box::new(Key::load(key)?)),
-            SigningKeyDer::Ec(key) => Ok(Box::new(EcKey::load(key)?)),
+            SigningKeyDer::Ec(key) => load_ec(key),
             _ => Err(Error::Key(InvalidKey::NotRsaOrEc)),
         }
     }
@@ -104,31 +106,52 @@ impl SignatureKey for Key {
     }
 }
 
-/// A private key of ECDSA. The crates wipe it on drop.
-enum EcKey {
-    P256(p256::ecdsa::SigningKey),
-    P384(p384::ecdsa::SigningKey),
-    P521(p521::ecdsa::SigningKey),
+/// A private key of ECDSA on one curve. The crates wipe it on drop.
+///
+/// One enum of all of them would be boxed as long as the longest, with what the stack held behind a
+/// shorter key; that may be an earlier place of the same number.
+struct EcKey<K>(K);
+
+/// A key of one curve.
+trait EcdsaKey: RandomizedPrehashSigner<Self::Der> + Send + Sync + 'static {
+    /// A signature in DER.
+    type Der: AsRef<[u8]>;
 }
 
-impl EcKey {
-    fn load(key: &EcPrivateKeyDer) -> Result<Self, Error> {
-        match key.curve() {
-            Curve::P256 => p256::ecdsa::SigningKey::from_slice(key.number()).map(Self::P256),
-            Curve::P384 => p384::ecdsa::SigningKey::from_slice(key.number()).map(Self::P384),
-            Curve::P521 => p521::ecdsa::SigningKey::from_slice(key.number()).map(Self::P521),
-        }
-        .map_err(|_| Error::Key(InvalidKey::Inconsistent))
+impl EcdsaKey for p256::ecdsa::SigningKey {
+    type Der = p256::ecdsa::DerSignature;
+}
+
+impl EcdsaKey for p384::ecdsa::SigningKey {
+    type Der = p384::ecdsa::DerSignature;
+}
+
+impl EcdsaKey for p521::ecdsa::SigningKey {
+    type Der = p521::ecdsa::DerSignature;
+}
+
+fn load_ec(key: &EcPrivateKeyDer) -> Result<Box<dyn SignatureKey>, Error> {
+    match key.curve() {
+        Curve::P256 => p256::ecdsa::SigningKey::from_slice(key.number()).map(boxed),
+        Curve::P384 => p384::ecdsa::SigningKey::from_slice(key.number()).map(boxed),
+        Curve::P521 => p521::ecdsa::SigningKey::from_slice(key.number()).map(boxed),
+    }
+    .map_err(|_| Error::Key(InvalidKey::Inconsistent))
+}
+
+fn boxed(key: impl EcdsaKey) -> Box<dyn SignatureKey> {
+    Box::new(EcKey(key))
+}
+
+impl<K> fmt::Debug for EcKey<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EcKey").finish_non_exhaustive()
     }
 }
 
-impl SignatureKey for EcKey {
+impl<K: EcdsaKey> SignatureKey for EcKey<K> {
     fn sign(&self, _scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
-        match self {
-            Self::P256(key) => sign_ecdsa::<p256::ecdsa::DerSignature>(key, digest),
-            Self::P384(key) => sign_ecdsa::<p384::ecdsa::DerSignature>(key, digest),
-            Self::P521(key) => sign_ecdsa::<p521::ecdsa::DerSignature>(key, digest),
-        }
+        sign_ecdsa(&self.0, digest)
     }
 }
 
@@ -138,16 +161,11 @@ impl SignatureKey for EcKey {
 ///
 /// A digest shorter than the order must not be padded on the left: the crate then takes a nonce for
 /// P-521 from all but its last 7 bits.
-fn sign_ecdsa<S: AsRef<[u8]>>(
-    key: &impl RandomizedPrehashSigner<S>,
-    digest: &[u8],
-) -> Result<Vec<u8>, Error> {
+fn sign_ecdsa(key: &impl EcdsaKey, digest: &[u8]) -> Result<Vec<u8>, Error> {
     // Nothing else fails.
     let signature = key.sign_prehash_with_rng(&mut SysRng, digest).map_err(|_| Error::Random)?;
     Ok(signature.as_ref().to_vec())
 }
-
-ssl_provider_core::redacted_debug! { EcKey { .. } }
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -166,14 +184,14 @@ pub(crate) mod tests {
         der(0x30, &[&[2, 1, 0], &ec_algorithm(curve.oid()), &der(4, &[&sec1])])
     }
 
-    fn p521() -> EcKey {
-        EcKey::load(&EcPrivateKeyDer::from_der(&private_key(Curve::P521)).unwrap()).unwrap()
+    fn p521() -> EcPrivateKeyDer {
+        EcPrivateKeyDer::from_der(&private_key(Curve::P521)).unwrap()
     }
 
     /// Equal nonces show in an equal first number, and two signatures with one reveal the key.
     #[test]
     fn nonces_differ_for_equal_digests() {
-        let key = p521();
+        let key = load_ec(&p521()).unwrap();
         let sign = || key.sign(SignatureScheme::EcdsaSha256, &[7; 32]).unwrap();
         let numbers = [(); 4].map(|()| {
             let signature = p521::ecdsa::Signature::from_der(&sign()).unwrap();
@@ -190,7 +208,7 @@ pub(crate) mod tests {
     fn the_crate_ignores_the_last_bits_of_a_padded_digest() {
         use p256::ecdsa::signature::hazmat::PrehashSigner;
 
-        let EcKey::P521(key) = p521() else { unreachable!() };
+        let key = p521::ecdsa::SigningKey::from_slice(p521().number()).unwrap();
         let first_number = |digest: &[u8]| {
             let signature: p521::ecdsa::Signature = key.sign_prehash(digest).unwrap();
             signature.split_bytes().0
