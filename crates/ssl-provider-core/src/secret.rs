@@ -156,7 +156,9 @@ impl OneWipe {
     }
 
     /// Leaves the wipe of `len` bytes below the caller to the end. Returns whether that will wipe
-    /// them.
+    /// them. Not inlined, as every operation has a copy of [`with_stack_wiped`], and so that the
+    /// proof in tests/proof can leave it out.
+    #[inline(never)]
     fn leave(len: usize) -> bool {
         let Some(left) = LEFT.get() else { return false };
         let end = stack_address().saturating_sub(len);

@@ -90,7 +90,7 @@ COPIES = {
     ("record/cbc.rs", "verify_padding_and_mac"): {names.VERIFY_PADDING_AND_MAC, names.OPEN},
     ("record/mac.rs", "verify_behind_padding"): {
         names.VERIFY_BEHIND_PADDING,
-        names.WITH_STACK_WIPED,
+        names.BELOW,
     },
     ("record/mac.rs", "extract"): {names.VERIFY_BEHIND_PADDING},
     ("record/mac.rs", "hash_by_blocks"): {names.HASH_BY_BLOCKS},
@@ -99,12 +99,12 @@ COPIES = {
 """Where the machine code of each function of our source is: in these functions and no others."""
 
 USERS = {
-    names.RECOVER_PREMASTER: {names.WITH_STACK_WIPED},
+    names.RECOVER_PREMASTER: {names.BELOW},
     names.REMOVE_PADDING: {names.OPEN},
     names.VERIFY_PADDING_AND_MAC: {"a table of methods"},
     names.VERIFY_BEHIND_PADDING: {names.OPEN, names.VERIFY_PADDING_AND_MAC},
-    names.HASH_BY_BLOCKS: {names.VERIFY_BEHIND_PADDING, names.WITH_STACK_WIPED},
-    names.HASH_BY_LENGTHS: {names.VERIFY_BEHIND_PADDING, names.WITH_STACK_WIPED},
+    names.HASH_BY_BLOCKS: {names.VERIFY_BEHIND_PADDING, names.BELOW},
+    names.HASH_BY_LENGTHS: {names.VERIFY_BEHIND_PADDING, names.BELOW},
 }
 """Who refers to each function: these and no others."""
 

@@ -15,9 +15,11 @@ from proof.engine import Outcome
 from proof.finding import expect
 from proof.layout import Layout
 from proof.names import (
+    BELOW,
     DEALLOC,
     HASH_BY_BLOCKS,
     HASH_BY_LENGTHS,
+    LEAVE_WIPE,
     SECRET_BYTES,
     VERIFY_BEHIND_PADDING,
     WIPE_VECTOR_REGISTERS,
@@ -112,8 +114,20 @@ def record_mac(layout: Layout, record: Record, **options) -> Case:
         {"result": ok.offset + 1 if record.failure else content.offset + mask + 1},
         # With destructors, memory of ours would be given to the allocator.
         None if record.is_shared else sample,
-        inside=[HASH_BY_BLOCKS, HASH_BY_LENGTHS, SECRET_BYTES, WITH_STACK_WIPED, ZEROIZE_STACK],
-        stubs={DEALLOC: Stub(_skip, 3), WIPE_VECTOR_REGISTERS: Stub(_skip, 0)},
+        inside=[
+            HASH_BY_BLOCKS,
+            HASH_BY_LENGTHS,
+            SECRET_BYTES,
+            WITH_STACK_WIPED,
+            BELOW,
+            ZEROIZE_STACK,
+        ],
+        stubs={
+            DEALLOC: Stub(_skip, 3),
+            # Not in `with_one_wipe`: the stack is wiped at once.
+            LEAVE_WIPE: Stub(_skip, 1, (0, 0)),
+            WIPE_VECTOR_REGISTERS: Stub(_skip, 0),
+        },
         weight=1000 + record.length * len(record.hash.name),
         split=Split(payload_len, range(shortest, longest + 1)),
         **options,
