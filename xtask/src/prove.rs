@@ -66,7 +66,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
             .args(["-C", "codegen-units=1"])
             .args([format!("--emit=obj={}", object.display())])
             .run(workspace)?;
-        // Linked, since the program does not know every relocation: those of thread-local variables.
+        // Linked, as the program does not know the relocations of thread-local variables.
         Run::new("cc")
             .args(["-shared", "-nostdlib", "-Wl,--unresolved-symbols=ignore-all", "-o"])
             .args([&layout, &object])
