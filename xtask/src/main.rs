@@ -68,7 +68,11 @@ enum Task {
     /// Run every test of the workspace on all four backends.
     Test,
     /// Run everything that CI runs, and print a summary table.
-    Ci,
+    Ci {
+        /// Run this step only, as its table names it.
+        #[arg(long, value_name = "NAME")]
+        step: Option<String>,
+    },
     /// Build and test the facade and the command with each backend alone, with all and with none.
     Matrix {
         /// Also with OpenSSL built from source, which takes two more minutes.
@@ -219,7 +223,7 @@ fn run(task: Task) -> Result<()> {
     let workspace = Workspace::load()?;
     match task {
         Task::Test => test::run(&workspace),
-        Task::Ci => ci::run(&workspace),
+        Task::Ci { step } => ci::run(&workspace, step.as_deref()),
         Task::Matrix { full: true } => matrix::run(&workspace, matrix::Extent::Vendored),
         Task::Matrix { full: false } => matrix::run(&workspace, matrix::Extent::Tests),
         Task::Msrv => msrv::run(&workspace),
