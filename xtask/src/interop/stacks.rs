@@ -410,8 +410,8 @@ fn tls13_of_boringssl(cell: &Cell, role: Role) -> Option<Refusal> {
     }
 }
 
-/// What s2n-tls lacks, and what none of its policies has: a program chooses one by name, which fixes
-/// the suites, the groups and their order.
+/// What s2n-tls lacks, and what none of its policies has: a program chooses one by name, which
+/// fixes the suites, the groups and their order.
 fn tls13_of_s2n(cell: &Cell, role: Role) -> Option<Refusal> {
     let is_chacha = cell.suite.cipher == Cipher::CHACHA20;
     let has_certificate = cell.client_certificate != ClientCertificate::None;

@@ -9,8 +9,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 use std::slice;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use interop_peer::{
@@ -50,12 +51,7 @@ const POLICIES: [Policy; 5] = [
         curves: &[group::SECP256R1, group::X25519],
         hybrids: &[],
     },
-    Policy {
-        name: c"20250414",
-        suites: &[AES_256_GCM],
-        curves: &[group::SECP384R1],
-        hybrids: &[],
-    },
+    Policy { name: c"20250414", suites: &[AES_256_GCM], curves: &[group::SECP384R1], hybrids: &[] },
     Policy {
         name: c"20251113",
         suites: &[AES_128_GCM, AES_256_GCM],
@@ -225,9 +221,8 @@ impl Config {
             let (name, name_len) = (PSK_NAME.as_ptr(), u32::try_from(PSK_NAME.len())?);
             let (key, now) = (key.as_mut_ptr(), 0);
             // SAFETY: the configuration is live, and name and key have these many bytes.
-            let done = unsafe {
-                s2n::s2n_config_add_ticket_crypto_key(it, name, name_len, key, len, now)
-            };
+            let done =
+                unsafe { s2n::s2n_config_add_ticket_crypto_key(it, name, name_len, key, len, now) };
             check("ticket key", done)?;
         }
         if cell.has_early_data {
@@ -327,7 +322,7 @@ struct Stream {
     socket: TcpStream,
     updates_keys: bool,
     /// Lives as long as the connection.
-    _config: Arc<Config>,
+    _config: Rc<Config>,
 }
 
 impl Stream {
@@ -336,7 +331,7 @@ impl Stream {
         // SAFETY: the library was initialized.
         let pointer = NonNull::new(unsafe { s2n::s2n_connection_new(mode) });
         let pointer = pointer.with_context(|| format!("connection: {}", Failure::last()))?;
-        let config = Arc::clone(&peer.config);
+        let config = Rc::clone(&peer.config);
         let shared = config.pointer.as_ptr();
         let stream = Self { pointer, socket, updates_keys: peer.updates_keys, _config: config };
         let it = stream.pointer.as_ptr();
@@ -505,7 +500,7 @@ impl Write for Stream {
 /// Client or server, for the connections of a cell.
 #[derive(Debug)]
 struct S2n {
-    config: Arc<Config>,
+    config: Rc<Config>,
     /// With its hash.
     psk: Option<(Vec<u8>, s2n::s2n_psk_hmac::Type)>,
     updates_keys: bool,
@@ -521,7 +516,7 @@ impl Peer for S2n {
             _ => s2n::s2n_psk_hmac::SHA256,
         };
         let psk = if cell.has_psk { Some((cell.psk()?, hash)) } else { None };
-        let config = Arc::new(Config::new(cell, is_client)?);
+        let config = Rc::new(Config::new(cell, is_client)?);
         let (updates_keys, has_early_data) = (cell.updates_keys, cell.has_early_data);
         Ok(Self { config, psk, updates_keys, has_early_data })
     }
