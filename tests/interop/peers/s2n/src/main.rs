@@ -451,6 +451,17 @@ impl Stream {
         Ok(())
     }
 
+    /// The keys for the data that were sent must be new.
+    fn check_key_update(&self) -> Result<()> {
+        let (it, mut own, mut others) = (self.pointer.as_ptr(), 0, 0);
+        // SAFETY: the connection is live, and there is room for both numbers.
+        let done =
+            unsafe { s2n::s2n_connection_get_key_update_counts(it, &raw mut own, &raw mut others) };
+        check("KeyUpdate", done)?;
+        ensure!(own == 1, "KeyUpdate: {own} sent");
+        Ok(())
+    }
+
     fn end(&mut self) -> Result<()> {
         let (it, mut blocked) = (self.pointer.as_ptr(), 0);
         // SAFETY: the connection is live, and nobody else uses it.
@@ -489,7 +500,12 @@ impl Write for Stream {
         let len = isize::try_from(bytes.len()).map_err(io::Error::other)?;
         let (it, mut blocked) = (self.pointer.as_ptr(), 0);
         // SAFETY: the connection is live, and nobody else uses it; the bytes have this length.
-        length(unsafe { s2n::s2n_send(it, bytes.as_ptr().cast(), len, &raw mut blocked) })
+        let sent = unsafe { s2n::s2n_send(it, bytes.as_ptr().cast(), len, &raw mut blocked) };
+        let sent = length(sent)?;
+        if self.updates_keys {
+            self.check_key_update().map_err(io::Error::other)?;
+        }
+        Ok(sent)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -550,16 +566,6 @@ impl Peer for S2n {
     }
 
     fn close(stream: &mut Self::Stream) -> Result<()> {
-        if stream.updates_keys {
-            let (mut own, mut others) = (0, 0);
-            let it = stream.pointer.as_ptr();
-            // SAFETY: the connection is live, and there is room for both numbers.
-            let done = unsafe {
-                s2n::s2n_connection_get_key_update_counts(it, &raw mut own, &raw mut others)
-            };
-            check("KeyUpdate", done)?;
-            ensure!(own == 1, "KeyUpdate: {own} sent");
-        }
         stream.end()
     }
 }
