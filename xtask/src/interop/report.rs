@@ -19,10 +19,11 @@ const INTRODUCTION: &str = "\
 
 Independent TLS stacks as clients of `sslprov serve`, and as servers of `sslprov connect`, from SSL
 3.0 to TLS 1.3. A cell fixes version, suite, group, client certificate, way of resumption, extended
-master secret (EMS), encrypt-then-MAC (EtM) and backend; clients offer nothing else. In TLS 1.3 it
-also fixes whether the server has to ask for another public key (HelloRetryRequest), whether the
-peer replaces the keys of both directions (KeyUpdate), and whether data come early (0-RTT); the way
-of resumption may be an external pre-shared key on each connection.
+master secret (EMS), encrypt-then-MAC (EtM) and backend; clients offer nothing else, as far as the
+stack lets a program choose. In TLS 1.3 it also fixes whether the server has to ask for another
+public key (HelloRetryRequest), whether the peer replaces the keys of both directions (KeyUpdate;
+s2n-tls, which cannot ask for it, those of its own), and whether data come early (0-RTT); the way of
+resumption may be an external pre-shared key on each connection.
 
 Every pair of such values that a stack supports is met by a cell, in TLS 1.3 and before it each by
 itself. In addition, clients run every

@@ -275,6 +275,10 @@ fn is_camellia(cipher: Cipher) -> bool {
 
 const NO_HYBRID: &str = "no group with ML-KEM";
 const TWO_SHARES: &str = "sends a public key of each kind of group, so that none is asked for";
+const ONLY_ASKED: &str = "no policy sends a public key of the group before it is asked for";
+/// Of the program; our server comes first, which does not start without the group.
+const SENDS_NONE: &[&str] =
+    &["no policy sends a public key of the group 0x", "see `sslprov suites`"];
 const PSK_OF_SHA256: &str = "pre-shared keys with SHA-256 only";
 const NO_COMMAND: &str = "not by its command";
 
@@ -406,6 +410,40 @@ fn tls13_of_boringssl(cell: &Cell, role: Role) -> Option<Refusal> {
     }
 }
 
+/// What s2n-tls lacks, and what none of its policies has: a program chooses one by name, which
+/// fixes the suites, the groups and their order.
+fn tls13_of_s2n(cell: &Cell, role: Role) -> Option<Refusal> {
+    let is_chacha = cell.suite.cipher == Cipher::CHACHA20;
+    let has_certificate = cell.client_certificate != ClientCertificate::None;
+    match (role, cell.group) {
+        _ if is_ccm(cell.suite.cipher) => no(NO_SUITE, &["no suite 0x"]),
+        (_, Some(Group::Ffdhe2048)) => no("no such group", &["no group 0x"]),
+        (Role::Server, _) if has_certificate && cell.resumption == Resumption::Ticket => {
+            no("no tickets for clients with certificates", &["resumed: expected"])
+        }
+        (Role::Client, Some(Group::X25519MlKem768)) if cell.retried => {
+            let reason = "every policy with the group sends a public key of it";
+            no(reason, &["every policy with the group 0x"])
+        }
+        (Role::Client, Some(Group::P521)) if !cell.retried => no(ONLY_ASKED, SENDS_NONE),
+        (Role::Client, Some(Group::P384)) if !cell.retried && is_chacha => {
+            no(ONLY_ASKED, SENDS_NONE)
+        }
+        (Role::Client, Some(Group::Secp256r1MlKem768 | Group::Secp384r1MlKem1024))
+            if !cell.retried =>
+        {
+            no(ONLY_ASKED, SENDS_NONE)
+        }
+        (Role::Server, Some(Group::P256)) => None,
+        (Role::Server, Some(Group::P384)) if !is_chacha => None,
+        (Role::Server, _) if cell.retried => {
+            let reason = "every policy with the group has the one that the client sends";
+            no(reason, &["group: expected"])
+        }
+        _ => None,
+    }
+}
+
 /// What NSS refuses on either side, with SSL_ERROR_UNKNOWN_CIPHER_SUITE.
 fn of_nss(cell: &Cell) -> Option<Refusal> {
     if cell.is_tls13() {
@@ -426,7 +464,7 @@ fn is_ccm(cipher: Cipher) -> bool {
 }
 
 /// Every stack of the matrix that is a client.
-pub(crate) const CLIENTS: [Stack; 13] = [
+pub(crate) const CLIENTS: [Stack; 14] = [
     Stack {
         key: "openssl",
         versions: &Version::ALL,
@@ -652,6 +690,15 @@ pub(crate) const CLIENTS: [Stack; 13] = [
         refusal: |cell| tls13_of_boringssl(cell, Role::Client),
         ..CLIENT
     },
+    Stack {
+        key: "s2n-tls",
+        name: "s2n-tls",
+        versions: &[Version::Tls1_3],
+        resumptions: &[Resumption::Ticket, Resumption::ExternalPsk],
+        kind: Kind::Peer("interop-s2n"),
+        refusal: |cell| tls13_of_s2n(cell, Role::Client),
+        ..CLIENT
+    },
 ];
 
 /// BearSSL is the same on both sides.
@@ -668,7 +715,7 @@ fn bearssl(cell: &Cell) -> Option<Refusal> {
 const BOUNCY_CASTLE: [&str; 3] = ["bctls", "bcprov", "bcutil"];
 
 /// Every stack of the matrix that is a server.
-pub(crate) const SERVERS: [Stack; 13] = [
+pub(crate) const SERVERS: [Stack; 14] = [
     Stack {
         key: "openssl",
         versions: &Version::ALL,
@@ -894,6 +941,15 @@ pub(crate) const SERVERS: [Stack; 13] = [
         resumptions: &[Resumption::Ticket],
         kind: Kind::Peer("interop-boringssl"),
         refusal: |cell| tls13_of_boringssl(cell, Role::Server),
+        ..SERVER
+    },
+    Stack {
+        key: "s2n-tls",
+        name: "s2n-tls",
+        versions: &[Version::Tls1_3],
+        resumptions: &[Resumption::Ticket, Resumption::ExternalPsk],
+        kind: Kind::Peer("interop-s2n"),
+        refusal: |cell| tls13_of_s2n(cell, Role::Server),
         ..SERVER
     },
 ];
