@@ -415,6 +415,11 @@ fn tls13_of_boringssl(cell: &Cell, role: Role) -> Option<Refusal> {
 fn tls13_of_s2n(cell: &Cell, role: Role) -> Option<Refusal> {
     let is_chacha = cell.suite.cipher == Cipher::CHACHA20;
     let has_certificate = cell.client_certificate != ClientCertificate::None;
+    let is_only_asked = match cell.group {
+        Some(Group::P521 | Group::Secp256r1MlKem768 | Group::Secp384r1MlKem1024) => true,
+        Some(Group::P384) => is_chacha,
+        _ => false,
+    };
     match (role, cell.group) {
         _ if is_ccm(cell.suite.cipher) => no(NO_SUITE, &["no suite 0x"]),
         (_, Some(Group::Ffdhe2048)) => no("no such group", &["no group 0x"]),
@@ -425,15 +430,7 @@ fn tls13_of_s2n(cell: &Cell, role: Role) -> Option<Refusal> {
             let reason = "every policy with the group sends a public key of it";
             no(reason, &["every policy with the group 0x"])
         }
-        (Role::Client, Some(Group::P521)) if !cell.retried => no(ONLY_ASKED, SENDS_NONE),
-        (Role::Client, Some(Group::P384)) if !cell.retried && is_chacha => {
-            no(ONLY_ASKED, SENDS_NONE)
-        }
-        (Role::Client, Some(Group::Secp256r1MlKem768 | Group::Secp384r1MlKem1024))
-            if !cell.retried =>
-        {
-            no(ONLY_ASKED, SENDS_NONE)
-        }
+        (Role::Client, _) if !cell.retried && is_only_asked => no(ONLY_ASKED, SENDS_NONE),
         (Role::Server, Some(Group::P256)) => None,
         (Role::Server, Some(Group::P384)) if !is_chacha => None,
         (Role::Server, _) if cell.retried => {
@@ -462,6 +459,40 @@ fn is_ccm(cipher: Cipher) -> bool {
         Cipher::AES_128_CCM | Cipher::AES_256_CCM | Cipher::AES_128_CCM_8 | Cipher::AES_256_CCM_8
     )
 }
+
+/// What a library is on both sides, whose program cargo builds.
+const LIBRARY: Stack = Stack {
+    versions: &[Version::Tls1_3],
+    resumptions: &[Resumption::Ticket, Resumption::ExternalPsk],
+    ..CLIENT
+};
+
+const RUSTLS: Stack = Stack {
+    key: "rustls",
+    name: "rustls",
+    resumptions: &[Resumption::Ticket],
+    kind: Kind::Peer("interop-rustls"),
+    ..LIBRARY
+};
+
+const NEW_OPENSSL: Stack = Stack {
+    key: "openssl-3.6",
+    name: "OpenSSL",
+    kind: Kind::Peer("interop-openssl"),
+    refusal: tls13_of_new_openssl,
+    ..LIBRARY
+};
+
+const BORINGSSL: Stack = Stack {
+    key: "boringssl",
+    name: "BoringSSL",
+    resumptions: &[Resumption::Ticket],
+    kind: Kind::Peer("interop-boringssl"),
+    ..LIBRARY
+};
+
+const S2N: Stack =
+    Stack { key: "s2n-tls", name: "s2n-tls", kind: Kind::Peer("interop-s2n"), ..LIBRARY };
 
 /// Every stack of the matrix that is a client.
 pub(crate) const CLIENTS: [Stack; 14] = [
@@ -663,42 +694,10 @@ pub(crate) const CLIENTS: [Stack; 14] = [
         refusal: bearssl,
         ..CLIENT
     },
-    Stack {
-        key: "rustls",
-        name: "rustls",
-        versions: &[Version::Tls1_3],
-        resumptions: &[Resumption::Ticket],
-        kind: Kind::Peer("interop-rustls"),
-        refusal: |cell| tls13_of_rustls(cell, Role::Client),
-        ..CLIENT
-    },
-    Stack {
-        key: "openssl-3.6",
-        name: "OpenSSL",
-        versions: &[Version::Tls1_3],
-        resumptions: &[Resumption::Ticket, Resumption::ExternalPsk],
-        kind: Kind::Peer("interop-openssl"),
-        refusal: tls13_of_new_openssl,
-        ..CLIENT
-    },
-    Stack {
-        key: "boringssl",
-        name: "BoringSSL",
-        versions: &[Version::Tls1_3],
-        resumptions: &[Resumption::Ticket],
-        kind: Kind::Peer("interop-boringssl"),
-        refusal: |cell| tls13_of_boringssl(cell, Role::Client),
-        ..CLIENT
-    },
-    Stack {
-        key: "s2n-tls",
-        name: "s2n-tls",
-        versions: &[Version::Tls1_3],
-        resumptions: &[Resumption::Ticket, Resumption::ExternalPsk],
-        kind: Kind::Peer("interop-s2n"),
-        refusal: |cell| tls13_of_s2n(cell, Role::Client),
-        ..CLIENT
-    },
+    Stack { refusal: |cell| tls13_of_rustls(cell, Role::Client), ..RUSTLS },
+    NEW_OPENSSL,
+    Stack { refusal: |cell| tls13_of_boringssl(cell, Role::Client), ..BORINGSSL },
+    Stack { refusal: |cell| tls13_of_s2n(cell, Role::Client), ..S2N },
 ];
 
 /// BearSSL is the same on both sides.
@@ -916,42 +915,14 @@ pub(crate) const SERVERS: [Stack; 14] = [
         refusal: bearssl,
         ..SERVER
     },
+    Stack { role: Role::Server, refusal: |cell| tls13_of_rustls(cell, Role::Server), ..RUSTLS },
+    Stack { role: Role::Server, ..NEW_OPENSSL },
     Stack {
-        key: "rustls",
-        name: "rustls",
-        versions: &[Version::Tls1_3],
-        resumptions: &[Resumption::Ticket],
-        kind: Kind::Peer("interop-rustls"),
-        refusal: |cell| tls13_of_rustls(cell, Role::Server),
-        ..SERVER
-    },
-    Stack {
-        key: "openssl-3.6",
-        name: "OpenSSL",
-        versions: &[Version::Tls1_3],
-        resumptions: &[Resumption::Ticket, Resumption::ExternalPsk],
-        kind: Kind::Peer("interop-openssl"),
-        refusal: tls13_of_new_openssl,
-        ..SERVER
-    },
-    Stack {
-        key: "boringssl",
-        name: "BoringSSL",
-        versions: &[Version::Tls1_3],
-        resumptions: &[Resumption::Ticket],
-        kind: Kind::Peer("interop-boringssl"),
+        role: Role::Server,
         refusal: |cell| tls13_of_boringssl(cell, Role::Server),
-        ..SERVER
+        ..BORINGSSL
     },
-    Stack {
-        key: "s2n-tls",
-        name: "s2n-tls",
-        versions: &[Version::Tls1_3],
-        resumptions: &[Resumption::Ticket, Resumption::ExternalPsk],
-        kind: Kind::Peer("interop-s2n"),
-        refusal: |cell| tls13_of_s2n(cell, Role::Server),
-        ..SERVER
-    },
+    Stack { role: Role::Server, refusal: |cell| tls13_of_s2n(cell, Role::Server), ..S2N },
 ];
 
 #[cfg(test)]
