@@ -81,6 +81,11 @@ const STAGES: [Stage; 5] = [
     },
 ];
 
+/// The steps of all stages.
+fn steps() -> impl Iterator<Item = &'static Step> {
+    STAGES.iter().flat_map(|stage| stage.steps.iter().chain(stage.beside))
+}
+
 /// Runs every step, or the one of this name.
 ///
 /// # Errors
@@ -88,8 +93,7 @@ const STAGES: [Stage; 5] = [
 /// Names the steps that failed, or what failed in the one.
 pub(crate) fn run(workspace: &Workspace, only: Option<&str>) -> Result<()> {
     if let Some(name) = only {
-        let mut steps = STAGES.iter().flat_map(|stage| stage.steps.iter().chain(stage.beside));
-        let step = steps.find(|(found, _)| *found == name);
+        let step = steps().find(|(found, _)| *found == name);
         let (_, step) = step.with_context(|| format!("no step `{name}`"))?;
         return step(workspace);
     }
@@ -249,8 +253,7 @@ mod tests {
 
     #[test]
     fn each_step_has_a_name_of_its_own() {
-        let steps = STAGES.iter().flat_map(|stage| stage.steps.iter().chain(stage.beside));
-        let names: Vec<&str> = steps.map(|(name, _)| *name).collect();
+        let names: Vec<&str> = steps().map(|(name, _)| *name).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
         assert_eq!(names.len(), 29);
     }
